@@ -137,7 +137,9 @@ pg_pid() { # DIR
   [[ -n $pid && $(readlink "/proc/$pid/cwd") == "$data" ]] && printf '%s' "$pid"
 }
 
-pg_running() { pg_pid "$1" >/dev/null; } # DIR
+pg_running() { # DIR
+  [[ -e $1/cluster ]] && pg_pid "$1" >/dev/null
+}
 
 pg_port() { sed -n 4p "$(pg_cluster "$1")/data/postmaster.pid"; } # DIR; of a running cluster
 
@@ -170,7 +172,7 @@ pg_start() { # DIR PORT SECRETS LOG FSYNC
   pg_recover "$1"
   pg_configure "$1" "$2" "$5"
   # The log is opened here, not by pg_ctl: its folder need not be open to PG_SYSTEM_USER.
-  pg_as_owner "$PG_BIN/pg_ctl" start -D "$data" -w -t "$PG_START_TIMEOUT_S" </dev/null >>"$4" 2>&1 ||
+  pg_as_owner "$PG_BIN/pg_ctl" start -D "$data" -w -t "$PG_START_TIMEOUT_S" </dev/null >>"$4" 2>&1 9>&- ||
     die "PostgreSQL did not start: $(grep -E 'FATAL|PANIC|ERROR' "$4" | tail -n 1) (see $4)"
   pg_ensure_roles "$1" "$2" "$3" || die "cannot set up roles and databases in PostgreSQL (see $4)"
 }
