@@ -1,8 +1,8 @@
 /* Configuration: one YAML file for all programs, sections of typed fields, environment over file.
  *
  * An unknown section or key, a wrong type, a value out of range is an error that names file, line, key and limit. The environment
- * variable KONGSI_<SECTION>_<KEY> (upper case) overrides the file. Sections that a program does not use are still checked against
- * the tables of all services (`config_known_sections`), so that one file serves every program. */
+ * variable KONGSI_<SECTION>_<KEY> (upper case) overrides the file. One file serves every program: the sections of services a program
+ * does not run are known by name and not looked into (fields NULL). */
 #pragma once
 
 #include "libshared/base/err.h"
@@ -45,7 +45,7 @@ struct config_field {
 
 struct config_section {
     const char *name;                  /* "messaging" */
-    const struct config_field *fields; /* ends with key = NULL */
+    const struct config_field *fields; /* ends with key = NULL; fields NULL: another program's section, not looked into */
     void *target;                      /* filled; NULL: only checked */
 };
 

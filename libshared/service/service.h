@@ -11,6 +11,14 @@
 #include "libshared/rpc/http.h"
 #include "libshared/rpc/rpc.h"
 
+struct service_def;
+
+/* A service of this process with what its start returned. */
+struct service_instance {
+    const struct service_def *def;
+    void *state;
+};
+
 /* What a service gets when it starts. Lives as long as the process. */
 struct service_env {
     const void *config;      /* its filled config struct */
@@ -20,7 +28,9 @@ struct service_env {
     struct bus *bus;
     struct token_verifier *tokens;
     bool single;             /* all services are in this process */
-    const struct service_def *const *services; /* of this process, NULL-terminated */
+    const struct service_instance *instances; /* of this process, def = NULL ends; states are set once all have started */
+    const char *const *peer_names; /* services elsewhere and their base URLs, NULL-terminated */
+    const char *const *peer_urls;
 };
 
 /* A raw HTTP route under a prefix, for what is not JSON: files, DAV. The gateway streams to it without buffering: by direct call in
@@ -49,6 +59,7 @@ struct service_def {
     const struct service_consumer *consumers;         /* ends with name = NULL; NULL: none */
     const struct service_http_route *http_routes;     /* ends with method = NULL; NULL: none */
     size_t port_config_offset;                        /* of the int64_t `port` in its config struct, for its own HTTP server in services mode */
+    size_t address_config_offset;                     /* of the char * `address` there; 0: loopback only */
     bool own_listener;                                /* the service listens on `port` itself (gateway, realtime) */
     /* `start` makes the state (before consumers and listeners run), `serve` opens its own listener (after all are started), `drain` refuses
      * new work, `stop` ends it. serve and drain may be NULL. */
@@ -59,13 +70,24 @@ struct service_def {
     bool (*ready)(void *state); /* NULL: ready when its database is */
 };
 
+/* A program: which services it runs. */
+struct service_program {
+    const char *name;                              /* "kongsi", "kongsi-messaging" */
+    const struct service_def *const *services;     /* NULL-terminated */
+    const char *const *known_services;             /* names of all services there are: their sections may stand in the file */
+    const char *keys_method;                       /* "<package.Service>/<Method>" that answers the keys of access tokens */
+};
+
 /* Runs the program until SIGTERM or SIGINT. Options: --config FILE, --check-config, --print-config, --version, --help; sub-commands:
  * `call SERVICE/METHOD` (JSON on stdin, JSON on stdout, in the process's own name), `migrate`. Returns the exit status. */
-int service_main(const char *program, const struct service_def *const *services, const struct service_def *const *known_services,
-                 int argc, char **argv);
+int service_main(const struct service_program *program, int argc, char **argv);
 
-/* Inside a raw route: who calls, as rpc_dispatch would find out, with the permission required. Fills ctx (arena of the exchange). */
+/* Inside a raw route: who calls, as rpc_dispatch would find out, with the permission required. Fills ctx (arena of the exchange; its
+ * `service` stays NULL). Reasons: those of token.h, KONGSI_TOKEN_MISSING, KONGSI_PERMISSION_MISSING. */
 ERR_RESULT struct err *service_http_caller(struct http_exchange *exchange, const struct service_env *env, const char *permission,
-                                           struct rpc_ctx *ret_ctx);
+    struct rpc_ctx *ret_ctx);
+/* The raw route of `def` for a method and path, with the decoded values of its {…} in the arena; NULL: none. */
+const struct service_http_route *service_http_find_route(const struct service_def *def, const char *method, const char *path,
+    struct arena *arena, const char *const **ret_segments);
 /* Answers /healthz, /readyz, /metrics; false: another path. */
 bool service_http_handle_health(struct http_exchange *exchange);
