@@ -33,7 +33,7 @@ enum db_kind {
 #define DB_ROWS_MAX 100000
 #define DB_PARAMS_MAX 24
 
-/* Generated from sql/queries/*.sql at build: <service>_sql.h has one constant per `-- name:` block, as in
+/* Generated from the .sql files at build: <service>_sql.h has one constant per `-- name:` block, as in
  * `extern const struct db_statement MESSAGING_SQL_message_insert;` and the list `messaging_sql_statements`. */
 struct db_statement {
     const char *name; /* unique in the service */
