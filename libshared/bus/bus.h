@@ -19,6 +19,8 @@
 #define BUS_EVENT_SIZE_MAX_BYTES ((size_t)1024 * 1024)
 #define BUS_TRIES_MAX 5              /* then the event is parked in dead_letters */
 #define BUS_RETENTION_DAYS_DEFAULT 7
+#define BUS_TOPICS_MAX 64            /* of one log */
+#define BUS_APPEND_MAX 5000          /* events of one bus_append */
 
 /* What a service wants said. Topic and type come from the message's EventRules in the schema. */
 struct bus_event {
@@ -44,9 +46,9 @@ ERR_RESULT struct err *bus_append(struct bus_log *log, struct db_tx *tx, struct 
 /* The RPC service kongsi.bus.v1.EventLogService over a log: registered under the component's name; its state is the log. */
 extern const struct rpc_service bus_event_log_rpc;
 
-/* Migrations and statements every service with a log or consumers adds to its own. */
-extern const struct db_migration *const bus_migrations[];
-extern const struct db_statement *const bus_statements[];
+/* Migrations and statements every service with a log or consumers adds to its own (gen/bus_sql.h). */
+extern const struct db_migration *const bus_sql_migrations[];
+extern const struct db_statement *const bus_sql_statements[];
 
 /* An event as a consumer gets it. Lives for the call. */
 struct bus_delivery {
@@ -91,6 +93,18 @@ ERR_RESULT struct err *bus_open(const struct bus_options *options, struct bus **
 ERR_RESULT struct err *bus_add_log(struct bus *bus, struct bus_log *log);
 ERR_RESULT struct err *bus_add_consumer(struct bus *bus, const struct bus_consumer_options *options);
 ERR_RESULT struct err *bus_start(struct bus *bus);
-/* Stops consumers and relays, each after the event under way. */
+/* Stops consumers and relays, each after the event under way. Readers that wait on an added log are sent away (KONGSI_UNAVAILABLE). */
 void bus_stop(struct bus *bus);
 void bus_close(struct bus *bus);
+
+/* For operators. */
+
+/* Lets the relay publish again what the log retained since `from`. Consumers skip what they had. */
+ERR_RESULT struct err *bus_republish(struct bus_log *log, struct instant from);
+
+struct bus_replay {
+    int delivered, failed;
+};
+/* Delivers the parked events of a durable consumer of `bus` (added, need not be started) once more, oldest first, at most 1,000: each in a
+ * transaction of its own. One that fails again stays parked. Reason: KONGSI_ROW_NOT_FOUND for a consumer nobody added. */
+ERR_RESULT struct err *bus_replay_dead_letters(struct bus *bus, const char *consumer, struct bus_replay *ret_replay);
