@@ -43,12 +43,13 @@ void bus_log_close(struct bus_log *log);
  * the commit. Nothing may be queued on `tx` after it but db_commit. ctx gives traceparent and time. */
 ERR_RESULT struct err *bus_append(struct bus_log *log, struct db_tx *tx, struct arena *arena, struct instant now, const char *traceparent,
                                   struct uuid org_id, const struct bus_event *events, size_t count);
-/* The RPC service kongsi.bus.v1.EventLogService over a log: registered under the component's name; its state is the log. */
-extern const struct rpc_service bus_event_log_rpc;
+/* The RPC service kongsi.bus.v1.EventLogService over a log (generated table: gen/bus_rpc.h): registered under the component's name; its state
+ * is the log. */
+extern const struct rpc_service bus_rpc_event_log_service;
 
 /* Migrations and statements every service with a log or consumers adds to its own (gen/bus_sql.h). */
-extern const struct db_migration *const bus_sql_migrations[];
-extern const struct db_statement *const bus_sql_statements[];
+extern const struct db_migration *const bus_migrations[];
+extern const struct db_statement *const bus_statements[];
 
 /* An event as a consumer gets it. Lives for the call. */
 struct bus_delivery {
