@@ -11,6 +11,15 @@ build_programs() {
   fi
   ninja -C "$ROOT/build" 9>&- >>"$log" 2>&1 ||
     die "the build failed: $(grep -m 1 -E 'error|FAILED' "$log") (see $log)"
+  link_programs
+}
+
+# Meson puts a program beside its sources' folder; build/PROGRAM is where everybody looks.
+link_programs() {
+  local program
+  for program in programs/kongsi/kongsi $(cd "$ROOT/build" && echo services/*/kongsi-*); do
+    [[ ! -x $ROOT/build/$program || -d $ROOT/build/$program ]] || ln -sfn "$program" "$ROOT/build/${program##*/}"
+  done
 }
 
 hash_files() { # ARGUMENTS OF find…

@@ -17,8 +17,7 @@ PACKAGES_run=(
 PACKAGES_kafka=(default-jre-headless maven)
 # shellcheck disable=SC2034
 PACKAGES_test=(
-  clang clang-format clang-tidy llvm chromium fonts-noto-cjk kcat git
-  python3-venv default-jre-headless maven shellcheck
+  clang clang-format clang-tidy llvm chromium fonts-noto-cjk kcat git python3-venv shellcheck
 )
 NODE_MAJOR_MIN=18
 APT_LOCK_TIMEOUT_S=300
@@ -31,6 +30,8 @@ node_usable() {
   ((${version%%.*} >= NODE_MAJOR_MIN))
 }
 
+kafka_usable() { command -v java >/dev/null && command -v mvn >/dev/null; }
+
 packages_of() { # PURPOSE
   local -n list=PACKAGES_$1
   printf '%s\n' "${list[@]}"
@@ -40,12 +41,13 @@ packages_of() { # PURPOSE
 packages_missing() { # PURPOSE…
   local purpose wanted=()
   for purpose in "$@"; do
-    if [[ $purpose != web ]]; then
-      mapfile -t -O "${#wanted[@]}" wanted < <(packages_of "$purpose")
-    elif ! node_usable; then
-      wanted+=(nodejs npm)
-    fi
+    case $purpose in
+      web) node_usable || wanted+=(nodejs npm) ;;
+      kafka) kafka_usable || mapfile -t -O "${#wanted[@]}" wanted < <(packages_of "$purpose") ;;
+      *) mapfile -t -O "${#wanted[@]}" wanted < <(packages_of "$purpose") ;;
+    esac
   done
+  ((${#wanted[@]} > 0)) || return 0
   # One question for the whole list. dpkg-query leaves out what it does not know; what is only half there is not "installed".
   comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) \
     <(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/ installed$//p' | sort -u)
