@@ -235,3 +235,26 @@ uint64_t hash_fnv1a(const void *bytes, size_t length)
     }
     return hash;
 }
+
+/* Ranges of code points that leave no mark: controls, spaces, joiners, direction marks, the byte order mark. */
+static bool is_invisible(uint32_t c)
+{
+    return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || c == 0x1680 || c == 0x180e || (c >= 0x2000 && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x2800 || c == 0x3000 || c == 0x3164 ||
+           c == 0xfeff;
+}
+
+bool str_has_visible(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)(text ? text : ""); *p;) {
+        int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : *p >= 0xc0 ? 1 : 0;
+        uint32_t c = more ? *p & (0x3fu >> more) : *p;
+        for (p++; more > 0 && *p; more--) {
+            c = c << 6 | (*p++ & 0x3fu);
+        }
+        if (!is_invisible(c)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -41,6 +41,8 @@ size_t utf8_truncate(const char *text, size_t length, size_t length_max);
 
 bool str_starts_with(const char *text, const char *prefix);
 bool str_is_empty(const char *text); /* NULL or "" */
+/* Whether a valid UTF-8 text has a code point one can see: not white space, control, zero-width or a direction mark. */
+bool str_has_visible(const char *text);
 /* A whole decimal number without sign rules of strtol: optional '-', digits, nothing else, in range. */
 bool str_to_int64(const char *text, int64_t *ret_value);
 /* 64-bit FNV-1a, for shards and maps; stable for ever: shards depend on it. */
