@@ -12,15 +12,30 @@
 
 /* ---- defaults and environment ---- */
 
-static struct err *set_defaults(const struct config_section *sections, size_t section_count)
+/* Without a default: 0, false, the first choice, nothing. A number's limits hold for what is written, not for "not given".
+ */
+static struct err *set_default(const struct config_section *section, const struct config_field *field)
 {
     struct config_origin origin = {.variable = "(default)"};
+    if (field->default_text || field->type == CONFIG_STRING) {
+        return config_value_set_text(section, field, field->default_text ? field->default_text : "", &origin);
+    }
+    void *target = (char *)section->target + field->offset;
+    if (field->type == CONFIG_INT) {
+        *(int64_t *)target = 0;
+    } else if (field->type == CONFIG_BOOL) {
+        *(bool *)target = false;
+    } else if (field->type == CONFIG_ENUM) {
+        *(int *)target = 0;
+    }
+    return NULL;
+}
+
+static struct err *set_defaults(const struct config_section *sections, size_t section_count)
+{
     for (size_t i = 0; i < section_count; i++) {
-        const struct config_section *section = &sections[i];
-        for (const struct config_field *field = section->fields; section->target && field && field->key; field++) {
-            if (field->default_text || field->type == CONFIG_STRING) {
-                ERR_TRY(config_value_set_text(section, field, field->default_text ? field->default_text : "", &origin));
-            }
+        for (const struct config_field *field = sections[i].fields; sections[i].target && field && field->key; field++) {
+            ERR_TRY(set_default(&sections[i], field));
         }
     }
     return NULL;
