@@ -25,7 +25,7 @@ void *arena_memdup(struct arena *arena, const void *bytes, size_t size_bytes);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *format, va_list arguments);
+char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 size_t arena_used_bytes(const struct arena *arena);
 
 static inline void arena_cleanup(struct arena **arena)

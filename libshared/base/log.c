@@ -126,6 +126,8 @@ static void put_field(struct line *line, const char *name, const char *value)
 }
 
 static void begin_line(struct line *line, enum log_level level, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+static void begin_line(struct line *line, enum log_level level, const char *format, va_list arguments)
 {
     static const char *const NAMES[] = {"debug", "info", "warn", "error"};
     char message[MESSAGE_SIZE];
