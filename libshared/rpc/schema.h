@@ -41,6 +41,7 @@ enum schema_format {
 };
 
 #define SCHEMA_FIELDS_MAX 128 /* of one message */
+#define SCHEMA_ONEOFS_MAX 8   /* of one message */
 #define SCHEMA_DEPTH_MAX 32   /* messages within messages */
 #define SCHEMA_STRING_LENGTH_DEFAULT_MAX 1024
 #define SCHEMA_ITEMS_DEFAULT_MAX 1000

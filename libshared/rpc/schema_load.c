@@ -202,6 +202,9 @@ static struct err *load_field(const struct loader *loader, const FieldProto *pro
     field->number = (uint32_t)proto->number;
     field->type = (enum schema_type)proto->type;
     field->repeated = proto->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED;
+    if (proto->has_oneof_index && (proto->oneof_index < 0 || proto->oneof_index >= SCHEMA_ONEOFS_MAX)) {
+        return schema_broken("field %s is in no oneof that is declared", proto->name);
+    }
     field->oneof_index = proto->has_oneof_index ? proto->oneof_index : -1;
     ERR_TRY(resolve_type(loader, proto, field));
     field->map = field->repeated && field->message && is_map_entry(loader, field->message);
@@ -253,6 +256,9 @@ static struct err *load_message(struct loader *loader, const MessageProto *proto
 {
     if (proto->n_field > SCHEMA_FIELDS_MAX) {
         return schema_broken("%s has %zu fields, at most %d", message->full_name, proto->n_field, SCHEMA_FIELDS_MAX);
+    }
+    if (proto->n_oneof_decl > SCHEMA_ONEOFS_MAX) {
+        return schema_broken("%s has %zu oneofs, at most %d", message->full_name, proto->n_oneof_decl, SCHEMA_ONEOFS_MAX);
     }
     struct schema_field *fields = arena_calloc(loader->arena, proto->n_field + 1, sizeof(*fields));
     if (!fields) {

@@ -15,6 +15,9 @@ enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32
 #define WIRE_TAG_SIZE_MAX 5
 #define WIRE_NUMBER_MAX ((UINT32_C(1) << 29) - 1)
 
+#define WIRE_MAP_KEY 1 /* field numbers in a map's entry message */
+#define WIRE_MAP_VALUE 2
+
 struct wire_reader {
     const uint8_t *at, *end;
     bool failed;
@@ -167,6 +170,15 @@ static inline int64_t wire_to_integer(enum schema_type type, uint64_t value)
     }
 }
 
+/* Whether the value is what an absent field has. */
+static inline bool wire_is_default(enum schema_type type, const struct wire_field *value)
+{
+    if (value->type == WIRE_BYTES) {
+        return value->bytes.length == 0;
+    }
+    return value->type == WIRE_VARINT ? wire_to_integer(type, value->value) == 0 : value->value == 0;
+}
+
 static inline double wire_to_double(uint64_t value)
 {
     double number;
@@ -208,3 +220,8 @@ struct wire_timestamp {
 
 bool wire_read_timestamp(struct bytes wire, struct wire_timestamp *ret_timestamp);
 bool wire_timestamp_in_range(struct wire_timestamp timestamp);
+
+/* The key of a map's entry, and whether `rest` of the message has another entry with that key. Neither fails: broken bytes
+ * are found by whoever reads them. */
+struct wire_field wire_map_key(const struct schema_message *entry, struct bytes wire);
+bool wire_map_key_recurs(const struct schema_field *map, struct wire_reader rest, const struct wire_field *key);
