@@ -1,0 +1,200 @@
+"""A whole Kongsi on loopback for tests: PostgreSQL, the programs in one of the two modes, Kafka when asked.
+
+KONGSI_MODE=single|services and KONGSI_EVENTS=embedded|kafka choose; KONGSI_BUILD names the build folder. Everything lives in one
+temporary folder and ends with the object.
+"""
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import requests
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "harbour-2026"
+READY_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 30
+SERVICES = ["identity", "messaging", "realtime", "gateway"]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Program:
+    """One of our processes; started again under the same name after a kill."""
+
+    def __init__(self, system, name):
+        self.system, self.name, self.process = system, name, None
+        self.log_path = system.dir / f"{name}.log"
+
+    def start(self):
+        log = open(self.log_path, "ab")
+        self.process = subprocess.Popen([str(self.system.build / self.name), "--config", str(self.system.config_path)],
+                                        stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        log.close()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(STOP_TIMEOUT_S)
+
+    def stop(self):
+        """SIGTERM; the exit status, which must be 0 within the drain time."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"{self.name} did not end within {STOP_TIMEOUT_S} s of SIGTERM") from None
+        return self.process.returncode
+
+    def log_lines(self):
+        lines = []
+        for line in self.log_path.read_text(errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                lines.append({"level": "error", "message": line})
+        return lines
+
+
+class System:
+    def __init__(self, mode=None, events=None, settings=None):
+        self.mode = mode or os.environ.get("KONGSI_MODE", "single")
+        self.events = events or os.environ.get("KONGSI_EVENTS", "embedded")
+        self.build = Path(os.environ.get("KONGSI_BUILD", ROOT / "build"))
+        self.settings = settings or {}
+        self.dir = Path(tempfile.mkdtemp(prefix="kongsi-test-"))
+        self.dir.chmod(0o755)  # PostgreSQL runs as another user when the tests run as root
+        self.config_path = self.dir / "kongsi.yaml"
+        self.programs, self.postgres, self.brokers = {}, {}, ""
+        self.ports = {name: free_port() for name in SERVICES}
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.ports['gateway']}"
+
+    @property
+    def socket_url(self):
+        return f"ws://127.0.0.1:{self.ports['realtime']}/v1/realtime"
+
+    def start(self):
+        self._start_postgres()
+        if self.events == "kafka":
+            line = self._script("dev-kafka", "start", str(self.dir / "kafka"), "0")
+            self.brokers = dict(part.split("=", 1) for part in line.split())["brokers"]
+        self._write_config()
+        names = ["kongsi"] if self.mode == "single" else [f"kongsi-{name}" for name in SERVICES]
+        self.programs = {name: Program(self, name) for name in names}
+        for program in self.programs.values():
+            program.start()
+        self.wait_ready()
+
+    def stop(self):
+        """Stops all; the names of programs that did not end with 0."""
+        bad = [f"{p.name}: exit status {status}" for p in reversed(list(self.programs.values()))
+               if p.process and (status := p.stop()) != 0]
+        if self.brokers:
+            self._script("dev-kafka", "remove", str(self.dir / "kafka"))
+        if self.postgres:
+            self._script("dev-postgres", "remove", str(self.dir / "postgres"))
+        if not os.environ.get("KONGSI_TEST_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+        return bad
+
+    def wait_ready(self, timeout_s=READY_TIMEOUT_S):
+        urls = [f"{self.url}/readyz"]
+        if self.mode == "services":
+            urls = [f"http://127.0.0.1:{port}/readyz" for port in self.ports.values()]
+        deadline = time.monotonic() + timeout_s
+        for url in urls:
+            while True:
+                for program in self.programs.values():
+                    if program.process.poll() is not None:
+                        raise AssertionError(f"{program.name} ended with {program.process.returncode}: "
+                                             f"{program.log_path.read_text(errors='replace')[-2000:]}")
+                try:
+                    if requests.get(url, timeout=2).status_code == 200:
+                        break
+                except requests.RequestException:
+                    pass
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{url} was not ready within {timeout_s} s; see {self.dir}")
+                time.sleep(0.05)
+
+    def call(self, method, request):
+        """`kongsi call`: an operator's call."""
+        done = subprocess.run([str(self.build / "kongsi"), "--config", str(self.config_path), "call", method],
+                              input=json.dumps(request), capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            raise AssertionError(f"kongsi call {method}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def import_company(self, slug, name, administrator="HR00001", folder=ROOT / "examples/harbour-retail", prefix=None):
+        """Imports the example company under a slug. `prefix` makes its addresses others', so that two copies can live together."""
+        service = "kongsi.identity.v1.IdentityService"
+        self.call(f"{service}/CreateOrganization", {"request_id": str(uuid.uuid4()), "slug": slug, "name": name})
+        staff = (folder / "staff.csv").read_bytes()
+        if prefix:
+            staff = staff.replace(b"@example.hk.example", b"@" + prefix.encode() + b".example").replace(b"+852 0", b"+852 9")
+        report = self.call(f"{service}/ImportOrganizationDirectory", {
+            "organization": slug,
+            "departments_csv": base64.b64encode((folder / "departments.csv").read_bytes()).decode(),
+            "staff_csv": base64.b64encode(staff).decode()})
+        assert report["applied"] is True, report
+        self.call(f"{service}/SetUserRole",
+                  {"organization": slug, "external_id": administrator, "role": "USER_ROLE_ADMINISTRATOR"})
+        return report
+
+    def _script(self, name, *arguments):
+        done = subprocess.run([str(ROOT / "scripts" / name), *arguments], capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            raise AssertionError(f"scripts/{name} {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+
+    def _start_postgres(self):
+        line = self._script("dev-postgres", "start", "--fast", str(self.dir / "postgres"), "0")
+        self.postgres = dict(part.split("=", 1) for part in line.split())
+
+    def _secrets(self):
+        secrets = self.dir / "secrets"
+        secrets.mkdir(mode=0o700)
+        (secrets / "service_key").write_text(os.urandom(32).hex())
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
+                        str(secrets / "signing_key.pem")], check=True, capture_output=True)
+        (self.dir / "avatars").mkdir()
+        return secrets
+
+    def _write_config(self):
+        secrets = self._secrets()
+        local = "http://127.0.0.1"
+        config = {
+            "log": {"level": "info"},
+            "database": {"host": self.postgres["host"], "port": int(self.postgres["port"]), "pool_size": 8,
+                         **{key: self.postgres[key] for key in
+                            ("owner_user", "owner_password_file", "app_user", "app_password_file")}},
+            "rpc": {"service_key_file": str(secrets / "service_key")},
+            "bus": {"transport": self.events, "kafka_brokers": self.brokers},
+            "gateway": {"port": self.ports["gateway"], "web_root": str(ROOT / "web/dist"), "rate_general_per_minute": 60000,
+                        "rate_sign_in_per_minute": 6000, "rate_send_per_minute": 60000, "rate_import_per_minute": 6000},
+            "realtime": {"port": self.ports["realtime"], "allowed_origins": [self.url]},
+            "identity": {"port": self.ports["identity"], "signing_key_file": str(secrets / "signing_key.pem"),
+                         "development_password": PASSWORD, "avatar_dir": str(self.dir / "avatars")},
+            "messaging": {"port": self.ports["messaging"]},
+        }
+        if self.mode == "services":
+            config["rpc"]["peers"] = {n: f"{local}:{self.ports[n]}" for n in ("identity", "messaging")}
+        for section, values in self.settings.items():
+            config.setdefault(section, {}).update(values)
+        self.config_path.write_text(yaml.safe_dump(config))
