@@ -4,15 +4,16 @@
  * Every transaction has a scope (whose data it may see, enforced by row-level security) and a deadline.
  *
  * Errors of every function here:
- *   KONGSI_UNAVAILABLE      no connection in time, connection lost before commit, server starting or stopping; retriable
- *   KONGSI_OVERLOADED       too many wait for a connection already; retriable
- *   KONGSI_WRITE_UNCERTAIN  the connection died during COMMIT: repeat with the same request_id
- *   KONGSI_CONFLICT         unique, exclusion, check or foreign-key violation (metadata "constraint" names it; not
- * retriable), serialization failure, deadlock, lock timeout (retriable) KONGSI_DEADLINE_EXCEEDED  the statement was
- * cancelled at the deadline KONGSI_STORAGE_FULL     PostgreSQL's disk is full; retriable KONGSI_ROW_NOT_FOUND    a :one
- * statement had no row; the transaction may go on KONGSI_INTERNAL         anything else PostgreSQL says: a fault of ours;
- * the message names statement and SQLSTATE The messages of all but the last may reach API users; what PostgreSQL or libpq
- * said of hosts and users is in the log.
+ *   KONGSI_UNAVAILABLE        no connection in time, connection lost before commit, server starting or stopping; retriable
+ *   KONGSI_OVERLOADED         too many wait for a connection already; retriable
+ *   KONGSI_WRITE_UNCERTAIN    the connection died during COMMIT: repeat with the same request_id
+ *   KONGSI_CONFLICT           not retriable: a unique, exclusion, check or foreign-key violation (metadata "constraint"
+ *                             names it); retriable: serialization failure, deadlock, lock timeout
+ *   KONGSI_DEADLINE_EXCEEDED  the statement was cancelled at the deadline
+ *   KONGSI_STORAGE_FULL       PostgreSQL's disk is full; retriable
+ *   KONGSI_ROW_NOT_FOUND      a :one statement had no row; the transaction may go on
+ *   KONGSI_INTERNAL           anything else PostgreSQL says: a fault of ours; names statement and SQLSTATE
+ * The messages of all but the last may reach API users; what is said of hosts and users goes to the log only.
  *
  * Cancelling needs no second connection: whoever gives up closes its own, and the server notices within a second
  * (client_connection_check_interval). Each statement also carries the deadline as the server's own statement_timeout.
