@@ -1,8 +1,10 @@
 /* HTTP server over civetweb, hardened: what is ambiguous is refused before anything is routed.
  *
- * Refused with 400 and a closed connection: both Content-Length and Transfer-Encoding, repeated or malformed Content-Length, missing or
- * repeated Host, 64 headers (civetweb drops later ones), NUL or control characters in the target. 414, 431, 413, 408, 411 by limits. Bodies are read by our own reader:
- * a deadline of 10 s plus size at HTTP_BODY_RATE_MIN, never all at once unless asked for. No form parser, no document root. */
+ * Refused with 400 and a closed connection: both Content-Length and Transfer-Encoding, repeated or malformed Content-Length,
+ * missing or repeated Host, other fields that may stand only once, lines that end without CR, folded lines, blanks before a
+ * colon, broken or control characters in the target, targets that are no path. 414, 431, 413, 408 by limits. Bodies are read
+ * by our own reader: a grace of 10 s, then at least HTTP_BODY_RATE_MIN, never all at once unless asked for. No form parser,
+ * no document root. A connection is kept open only while threads are to spare: each holds one. */
 #pragma once
 
 #include "libshared/base/arena.h"
@@ -24,10 +26,10 @@ struct http_server;
 struct http_exchange;
 
 struct http_server_options {
-    const char *name;        /* in logs and metrics */
-    const char *address;     /* "127.0.0.1" or "" for all */
+    const char *name;    /* in logs and metrics */
+    const char *address; /* "127.0.0.1" or "" for all */
     int port;
-    int threads;             /* 1..512 */
+    int threads; /* 1..512 */
     int queue_max;
     void (*handler)(struct http_exchange *exchange, void *context); /* must respond exactly once */
     void *context;
@@ -49,7 +51,8 @@ struct arena *http_arena(struct http_exchange *exchange); /* of the exchange */
 /* -1: chunked, length unknown. */
 int64_t http_content_length(const struct http_exchange *exchange);
 
-/* The whole body into the arena. KONGSI_BODY_TOO_LARGE past `size_max_bytes`, KONGSI_BODY_TOO_SLOW, KONGSI_REQUEST_MALFORMED. */
+/* The whole body into the arena. KONGSI_BODY_TOO_LARGE past `size_max_bytes`, KONGSI_BODY_TOO_SLOW,
+ * KONGSI_REQUEST_MALFORMED. */
 ERR_RESULT struct err *http_read_body(struct http_exchange *exchange, size_t size_max_bytes, struct bytes *ret_body);
 /* A piece of the body; *ret_length 0 at its end. The same reasons. */
 ERR_RESULT struct err *http_read(struct http_exchange *exchange, void *buffer, size_t size_bytes, size_t *ret_length);
@@ -64,7 +67,8 @@ bool http_write(struct http_exchange *exchange, const void *bytes, size_t length
 void http_respond_end(struct http_exchange *exchange);
 bool http_responded(const struct http_exchange *exchange);
 int http_status(const struct http_exchange *exchange); /* of the response, 0 before */
-/* The error as {"error":{"code","status","message","details":[{"reason","domain","metadata"}]}} with its HTTP status and Retry-After; frees it. */
+/* The error as {"error":{"code","status","message","details":[{"reason","domain","metadata"}]}} with its HTTP status and
+ * Retry-After; frees it. */
 void http_respond_err(struct http_exchange *exchange, struct err *error);
 /* HTTP status of an error: by code, but 405, 408, 413, 414, 415, 431, 507 by the kit's reasons. */
 int http_status_of_err(const struct err *error);
