@@ -504,6 +504,7 @@ class Document:
             for verb, operation in item.items():
                 errors = operation.pop("x-kongsi-errors", [])
                 permission = operation.pop("x-kongsi-permission")  # null: public; must be said
+                operation["x-kongsi-raw"] = package.split(".")[1]  # the component that streams it
                 self.complete(operation, package, path, verb, permission, errors)
         self.components.made.update(raw.get("components", {}).get("schemas", {}))
 
