@@ -13,7 +13,8 @@
 #include "libshared/rpc/schema.h"
 
 #define JSON_DEPTH_MAX 32
-#define JSON_VALUES_MAX 100000 /* values in one text, names counted too */
+#define JSON_VALUES_MAX 100000    /* values in one text, names counted too */
+#define JSON_MAP_ENTRIES_MAX 1000 /* of a map that is written */
 
 /* Appends the message's wire form to `wire`. Reasons: KONGSI_BODY_INVALID (with line and column where there is one),
  * KONGSI_FIELD_UNKNOWN (metadata field), KONGSI_FIELD_INVALID (metadata field, value, limit). Memory: ERR OUT_OF_MEMORY past

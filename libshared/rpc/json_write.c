@@ -275,13 +275,13 @@ static struct err *write_map(const struct schema_field *field, struct bytes span
     struct wire_reader reader = wire_reader(span);
     struct wire_field value;
     char separator = '{';
-    int32_t count = 0;
+    int count = 0;
     while (wire_next(&reader, &value)) {
         if (value.number != field->number) {
             continue;
         }
-        if (++count > field->max_items) {
-            return err_new(&KONGSI_BODY_INVALID, "%s has more than %" PRId32 " entries", field->name, field->max_items);
+        if (++count > JSON_MAP_ENTRIES_MAX) { /* the search for later ones of the same key is quadratic */
+            return err_new(&KONGSI_BODY_INVALID, "%s has more than %d entries", field->name, JSON_MAP_ENTRIES_MAX);
         }
         struct wire_field key = wire_map_key(field->message, value.bytes);
         if (!wire_map_key_recurs(field, reader, &key)) {
