@@ -132,6 +132,7 @@ struct err *service_http_caller(
         return err_with(err_new(&KONGSI_PERMISSION_MISSING, "the token does not hold the permission %s", permission),
             "permission", "%s", permission);
     }
+    rpc_traceparent_next(http_header(exchange, "traceparent"), ret_ctx->traceparent);
     ret_ctx->access_token = authorization + 7;
     snprintf(ret_ctx->client_address, sizeof(ret_ctx->client_address), "%s", http_client_address(exchange));
     return NULL;

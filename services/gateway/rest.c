@@ -94,7 +94,7 @@ static struct err *open_ctx(struct gateway *gateway, struct http_exchange *excha
 {
     rpc_ctx_init_self(ctx, gateway->env->net, http_arena(exchange), RPC_TIMEOUT_DEFAULT_MS);
     snprintf(ctx->client_address, sizeof(ctx->client_address), "%s", rest_client_address(gateway, exchange));
-    rpc_traceparent_continue(ctx, http_header(exchange, "traceparent"));
+    rpc_traceparent_next(http_header(exchange, "traceparent"), ctx->traceparent);
     ERR_TRY(identify(gateway, exchange, needs_user, ctx));
     return take_rate(gateway, ctx, rate_class);
 }
