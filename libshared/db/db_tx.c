@@ -233,28 +233,23 @@ void db_on_commit(struct db_tx *tx, void (*callback)(void *argument), void *argu
     tx->on_commit[tx->on_commit_count++].argument = argument;
 }
 
+/* Sends COMMIT behind all that is queued. `keep`: whose result to keep, -1 for none. */
+static struct err *commit(struct db_tx *tx, int keep, struct reply *ret_reply)
+{
+    *ret_reply = (struct reply){.certain = true};
+    ERR_TRY(check_usable(tx));
+    ret_reply->certain = tx->pending_count == 0; /* else a full buffer may have been sent before it fails */
+    ERR_TRY(queue(tx, &DB_SQL_commit, NULL));
+    ERR_TRY(round_trip(tx, keep, tx->scope.deadline_ms, ret_reply));
+    metric_add(&db_pool_metrics(tx->pool)->commits, 1);
+    return NULL;
+}
+
 static struct err *uncertain(struct db_tx *tx, struct err *cause)
 {
     err_free(cause);
     metric_add(&db_pool_metrics(tx->pool)->uncertain, 1);
     return err_new(&KONGSI_WRITE_UNCERTAIN, "the connection was lost during commit: repeat with the same request_id");
-}
-
-/* Sends COMMIT behind all that is queued. `keep`: whose result to keep, -1 for none. */
-static struct err *commit(struct db_tx *tx, int keep, struct reply *ret_reply)
-{
-    *ret_reply = (struct reply){.kept = NULL};
-    ERR_TRY(check_usable(tx));
-    struct err *lost = queue(tx, &DB_SQL_commit, NULL);
-    if (lost) {
-        return tx->pending_count == 0 ? lost : uncertain(tx, lost); /* a full buffer may have been sent before it failed */
-    }
-    struct err *error = round_trip(tx, keep, tx->scope.deadline_ms, ret_reply);
-    if (!error) {
-        metric_add(&db_pool_metrics(tx->pool)->commits, 1);
-        return NULL;
-    }
-    return ret_reply->certain ? error : uncertain(tx, error);
 }
 
 static void run_callbacks(const struct db_tx *tx)
@@ -274,6 +269,7 @@ struct err *db_commit(struct db_tx *tx)
     struct reply reply;
     struct err *error = commit(tx, -1, &reply);
     if (error) {
+        error = reply.certain ? error : uncertain(tx, error);
         db_rollback(tx);
         return error;
     }
@@ -326,19 +322,16 @@ struct err *db_run(struct db_pool *pool, struct db_scope scope, const struct db_
 {
     struct db_tx *tx = NULL;
     ERR_TRY(db_begin(pool, scope, &tx));
-    struct reply reply;
+    struct reply reply = {.certain = true};
     struct err *error = queue_statement(tx, statement, params);
     if (!error) {
         error = commit(tx, tx->pending_count - 1, &reply);
     }
-    if (!error) {
-        end(tx);
-        return take_rows(reply.kept, statement, ret_result);
+    if (error) {
+        error = reply.certain || is_read(statement) ? error : uncertain(tx, error);
+        db_rollback(tx);
+        return error;
     }
-    db_rollback(tx);
-    if (is_read(statement) && err_is(error, &KONGSI_WRITE_UNCERTAIN)) {
-        err_free(error);
-        return db_error_lost();
-    }
-    return error;
+    end(tx);
+    return take_rows(reply.kept, statement, ret_result);
 }
