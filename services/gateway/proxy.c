@@ -1,178 +1,212 @@
+/* Both directions of a raw route pass through the calling thread piece by piece: what libcurl wants to send is read from the
+ * client then, what it has received is written to the client then. */
 #include "services/gateway/proxy.h"
 
 #include "gen/kongsi_errors.h"
-#include "libshared/base/log.h"
+#include "libshared/base/check.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define CONNECT_TIMEOUT_MS 3000
-#define STALL_SECONDS 30 /* a side that moves less than a byte a second for so long is given up */
+#define URL_SIZE (HTTP_TARGET_LENGTH_MAX + 512)
+#define FIELD_SIZE_MAX_BYTES ((size_t)16 * 1024)
+#define CONNECT_TIMEOUT_MS 2000L
+#define TIME_MAX_MS (3600L * 1000)
+#define RATE_MIN_BYTES_PER_S 64L /* measured over IDLE_SECONDS_MAX */
+#define IDLE_SECONDS_MAX 30L
 
-/* What travels on; all else is between us and each side. */
-static const char *const REQUEST_FIELDS[] = {
-    "Authorization", "Content-Type", "If-None-Match", "If-Match", "Range", "Accept", "traceparent", NULL};
-static const char *const ANSWER_FIELDS[] = {
-    "ETag", "Cache-Control", "Content-Range", "Accept-Ranges", "Content-Disposition", "Last-Modified", "Retry-After",
-    "WWW-Authenticate", "Allow", "Content-Security-Policy", NULL};
-
-struct proxied {
+struct proxy {
     struct http_exchange *exchange;
-    CURL *curl;
-    struct err *read_error; /* of the client's body: it gets that answer */
-    char content_type[128];
+    CURL *easy;
+    struct err *error; /* of the client's side */
+    int status;
+    int64_t length; /* of the answer's body, -1 unknown */
+    char *content_type;
     bool begun;
 };
 
-static bool is_listed(const char *const *names, const char *name, size_t length)
+/* Belong to one connection (RFC 9110, section 7.6.1), or are made anew on each. */
+static bool is_hop_field(const char *name, size_t length)
 {
-    for (; *names; names++) {
-        if (strlen(*names) == length && strncasecmp(*names, name, length) == 0) {
+    static const char *const NAMES[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE",
+        "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Content-Length", "Expect", "Date", "X-Content-Type-Options",
+        "X-Forwarded-For"};
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        if (strlen(NAMES[i]) == length && strncasecmp(NAMES[i], name, length) == 0) {
             return true;
         }
     }
-    return false;
+    return length > 7 && strncasecmp(name, "Kongsi-", 7) == 0; /* between our own processes only */
 }
 
-static size_t read_request(char *buffer, size_t size, size_t count, void *context)
+static size_t send_body(char *buffer, size_t size, size_t count, void *context)
 {
-    struct proxied *proxied = context;
-    size_t length;
-    proxied->read_error = http_read(proxied->exchange, buffer, size * count, &length);
-    return proxied->read_error ? CURL_READFUNC_ABORT : length;
+    struct proxy *proxy = context;
+    size_t length = 0;
+    proxy->error = http_read(proxy->exchange, buffer, size * count, &length);
+    return proxy->error ? CURL_READFUNC_ABORT : length;
 }
 
-static size_t take_field(char *line, size_t size, size_t count, void *context)
+static void begin_answer(struct proxy *proxy)
 {
-    struct proxied *proxied = context;
+    if (!proxy->begun) {
+        proxy->begun = true;
+        http_respond_begin(proxy->exchange, proxy->status, proxy->content_type, proxy->length);
+    }
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct proxy *proxy = context;
+    begin_answer(proxy);
+    return http_write(proxy->exchange, bytes, size * count) ? size * count : 0;
+}
+
+static void take_value(struct proxy *proxy, const char *name, size_t name_length, const char *value)
+{
+    long long length;
+    if (name_length == 14 && strncasecmp(name, "Content-Length", name_length) == 0) {
+        proxy->length = sscanf(value, "%lld", &length) == 1 && length >= 0 ? length : -1;
+    } else if (name_length == 12 && strncasecmp(name, "Content-Type", name_length) == 0) {
+        proxy->content_type = arena_strdup(http_arena(proxy->exchange), value);
+    } else if (!is_hop_field(name, name_length)) {
+        char *own_name = arena_strndup(http_arena(proxy->exchange), name, name_length);
+        if (own_name) {
+            http_set_header(proxy->exchange, own_name, value);
+        }
+    }
+}
+
+/* One line of the answer's head. */
+static size_t take_field(char *bytes, size_t size, size_t count, void *context)
+{
+    struct proxy *proxy = context;
     size_t length = size * count;
-    const char *colon = memchr(line, ':', length);
-    if (!colon) {
+    char *line = arena_strndup(http_arena(proxy->exchange), bytes, length);
+    if (!line) {
+        return 0;
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    if (str_starts_with(line, "HTTP/")) {
+        long status = 0;
+        curl_easy_getinfo(proxy->easy, CURLINFO_RESPONSE_CODE, &status);
+        proxy->status = (int)status;
         return length;
     }
-    size_t name_length = (size_t)(colon - line);
-    const char *value = colon + 1;
-    size_t value_length = length - name_length - 1;
-    while (value_length && (*value == ' ' || *value == '\t')) {
-        value++;
-        value_length--;
-    }
-    while (value_length && strchr(" \t\r\n", value[value_length - 1])) {
-        value_length--;
-    }
-    char *text = arena_strndup(http_arena(proxied->exchange), value, value_length);
-    if (text && is_listed(ANSWER_FIELDS, line, name_length)) {
-        http_set_header(
-            proxied->exchange, arena_strndup(http_arena(proxied->exchange), line, name_length), text);
-    } else if (text && name_length == strlen("Content-Type") && strncasecmp(line, "Content-Type", name_length) == 0) {
-        snprintf(proxied->content_type, sizeof(proxied->content_type), "%s", text);
+    char *colon = strchr(line, ':');
+    if (colon && proxy->status >= 200) {
+        take_value(proxy, line, (size_t)(colon - line), colon + 1 + strspn(colon + 1, " \t"));
     }
     return length;
 }
 
-static void begin_answer(struct proxied *proxied)
+static bool add_field(struct curl_slist **fields, const char *name, const char *value)
 {
-    long status = 502;
-    curl_off_t length = -1;
-    curl_easy_getinfo(proxied->curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(proxied->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    proxied->begun = true;
-    http_respond_begin(proxied->exchange, (int)status, *proxied->content_type ? proxied->content_type : NULL, length);
+    BUF_AUTO line;
+    buf_init(&line, FIELD_SIZE_MAX_BYTES);
+    /* "Name;" is libcurl's way to write a field without a value. */
+    if (!(*value ? buf_printf(&line, "%s: %s", name, value) : buf_printf(&line, "%s;", name))) {
+        return false;
+    }
+    struct curl_slist *longer = curl_slist_append(*fields, line.data);
+    *fields = longer ? longer : *fields;
+    return longer != NULL;
 }
 
-static size_t write_answer(char *bytes, size_t size, size_t count, void *context)
+static bool copy_fields(const struct http_exchange *exchange, struct curl_slist **fields)
 {
-    struct proxied *proxied = context;
-    if (!proxied->begun) {
-        begin_answer(proxied);
+    struct curl_slist *first = curl_slist_append(NULL, "Expect:");
+    *fields = first;
+    bool copied = first != NULL;
+    for (size_t i = 0; copied && i < http_header_count(exchange); i++) {
+        const char *name, *value;
+        http_header_at(exchange, i, &name, &value);
+        copied = is_hop_field(name, strlen(name)) || add_field(fields, name, value);
     }
-    return http_write(proxied->exchange, bytes, size * count) ? size * count : 0;
+    return copied;
 }
 
-static struct curl_slist *request_fields(struct http_exchange *exchange)
+static void set_method(CURL *easy, struct http_exchange *exchange)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-    for (const char *const *name = REQUEST_FIELDS; list && *name; name++) {
-        const char *value = http_header(exchange, *name);
-        char *line = value ? arena_printf(http_arena(exchange), "%s: %s", *name, value) : NULL;
-        struct curl_slist *longer = line ? curl_slist_append(list, line) : list;
-        list = longer ? longer : list;
+    const char *method = http_method(exchange);
+    int64_t length = http_content_length(exchange);
+    bool sends = length != 0 || strcmp(method, "PUT") == 0 || strcmp(method, "POST") == 0 || strcmp(method, "PATCH") == 0;
+    if (strcmp(method, "HEAD") == 0) { /* routes are declared for GET; the server leaves the body out */
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        return;
     }
-    return list;
+    if (sends) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)length); /* -1: in chunks */
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-static void set_method(struct proxied *proxied)
+static void set_options(struct proxy *proxy, const char *url, struct curl_slist *fields)
 {
-    const char *method = http_method(proxied->exchange);
-    int64_t length = http_content_length(proxied->exchange);
-    if (strcmp(method, "HEAD") == 0) {
-        curl_easy_setopt(proxied->curl, CURLOPT_NOBODY, 1L);
-    } else if (strcmp(method, "GET") != 0 && length != 0) {
-        curl_easy_setopt(proxied->curl, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(proxied->curl, CURLOPT_READFUNCTION, read_request);
-        curl_easy_setopt(proxied->curl, CURLOPT_READDATA, proxied);
-        curl_easy_setopt(proxied->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)length); /* -1: chunked */
-    }
-    if (strcmp(method, "HEAD") != 0) {
-        curl_easy_setopt(proxied->curl, CURLOPT_CUSTOMREQUEST, method);
-    }
+    CURL *easy = proxy->easy;
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fields);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIME_MAX_MS);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, RATE_MIN_BYTES_PER_S);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, IDLE_SECONDS_MAX);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, send_body);
+    curl_easy_setopt(easy, CURLOPT_READDATA, proxy);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, proxy);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_field);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, proxy);
+    set_method(easy, proxy->exchange);
 }
 
-static void set_options(struct proxied *proxied, const char *url, struct curl_slist *fields)
+static struct err *run(struct proxy *proxy, const char *base_url)
 {
-    CURL *curl = proxied->curl;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_field);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, proxied);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, write_answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, proxied);
-    set_method(proxied);
-}
-
-/* The end of a transfer: what the client still needs to be told. */
-static void finish(struct proxied *proxied, CURLcode result)
-{
-    if (proxied->begun) {
-        if (result != CURLE_OK) {
-            log_debug("a streamed answer broke off: %s", curl_easy_strerror(result));
-        }
-        http_respond_end(proxied->exchange); /* shorter than declared closes the connection */
-    } else if (proxied->read_error) {
-        http_respond_err(proxied->exchange, proxied->read_error);
-        proxied->read_error = NULL;
-    } else if (result == CURLE_OK) {
-        begin_answer(proxied);
-        http_respond_end(proxied->exchange);
-    } else {
-        http_respond_err(proxied->exchange,
-            err_new(&KONGSI_UNAVAILABLE, "the service behind this is away: %s", curl_easy_strerror(result)));
+    struct http_exchange *exchange = proxy->exchange;
+    const char *query = http_query(exchange);
+    char url[URL_SIZE];
+    size_t base_length = strlen(base_url);
+    base_length -= base_length > 0 && base_url[base_length - 1] == '/';
+    int length =
+        snprintf(url, sizeof(url), "%.*s%s%s%s", (int)base_length, base_url, http_path(exchange), *query ? "?" : "", query);
+    struct curl_slist *fields = NULL;
+    if (length >= (int)sizeof(url) || !copy_fields(exchange, &fields)) {
+        curl_slist_free_all(fields);
+        return err_out_of_memory();
     }
-    err_free(proxied->read_error);
+    set_options(proxy, url, fields);
+    CURLcode code = curl_easy_perform(proxy->easy);
+    curl_slist_free_all(fields);
+    if (proxy->error) {
+        return proxy->error;
+    }
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        return err_new(&KONGSI_DEADLINE_EXCEEDED, "the service behind this path did not answer in time");
+    }
+    if (code != CURLE_OK) {
+        return err_new(&KONGSI_UNAVAILABLE, "the service behind this path cannot be reached: %s", curl_easy_strerror(code));
+    }
+    return NULL;
 }
 
 void proxy_stream(struct http_exchange *exchange, const char *base_url)
 {
-    const char *query = http_query(exchange);
-    char *url =
-        arena_printf(http_arena(exchange), "%s%s%s%s", base_url, http_path(exchange), *query ? "?" : "", query);
-    struct proxied proxied = {.exchange = exchange, .curl = curl_easy_init()};
-    struct curl_slist *fields = request_fields(exchange);
-    if (!url || !proxied.curl || !fields) {
-        http_respond_err(exchange, err_out_of_memory());
+    struct proxy proxy = {.exchange = exchange, .length = -1, .easy = curl_easy_init()};
+    struct err *error = proxy.easy ? run(&proxy, base_url) : err_out_of_memory();
+    if (!error) {
+        begin_answer(&proxy); /* an answer without a body */
+        http_respond_end(exchange);
+    } else if (!proxy.begun) {
+        http_respond_err(exchange, error);
     } else {
-        set_options(&proxied, url, fields);
-        finish(&proxied, curl_easy_perform(proxied.curl));
+        err_free(error); /* begun and not ended: the server closes the connection, which tells the client */
     }
-    curl_slist_free_all(fields);
-    curl_easy_cleanup(proxied.curl);
+    curl_easy_cleanup(proxy.easy);
 }
