@@ -78,6 +78,10 @@ ERR_RESULT struct err *service_migrate(struct service_process *process);
 /* service_call.c: `call SERVICE/METHOD`. */
 int service_call(struct service_process *process, const char *method_name);
 
+/* service_events.c */
+ERR_RESULT struct err *service_events_republish(struct service_process *process, const char *component, const char *from);
+ERR_RESULT struct err *service_events_replay(struct service_process *process, const char *consumer);
+
 /* service_http.c */
 void service_http_init(struct service_process *process);
 void service_http_set_serving(bool serving);

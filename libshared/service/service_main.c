@@ -9,12 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum action { ACTION_RUN, ACTION_CHECK_CONFIG, ACTION_PRINT_CONFIG, ACTION_MIGRATE, ACTION_CALL };
+enum action { ACTION_RUN, ACTION_CHECK_CONFIG, ACTION_PRINT_CONFIG, ACTION_MIGRATE, ACTION_CALL, ACTION_REPUBLISH, ACTION_REPLAY };
 
 struct arguments {
     enum action action;
     const char *config_path;
-    const char *call_method;
+    const char *command_arguments[2];
+};
+
+/* Commands: the words that name one, and how many arguments follow. */
+static const struct {
+    const char *words[2];
+    int argument_count;
+    enum action action;
+} COMMANDS[] = {
+    {{"migrate", NULL}, 0, ACTION_MIGRATE},
+    {{"call", NULL}, 1, ACTION_CALL},
+    {{"events", "republish"}, 2, ACTION_REPUBLISH},
+    {{"events", "replay"}, 1, ACTION_REPLAY},
 };
 
 static void print_help(const char *program)
@@ -24,6 +36,8 @@ static void print_help(const char *program)
            "Runs until SIGTERM. Commands instead of that:\n"
            "  migrate              bring the databases up to date and end\n"
            "  call SERVICE/METHOD  call an RPC in Kongsi's own name: JSON on stdin, JSON on stdout\n"
+           "  events republish SERVICE TIME  publish a service's retained events to Kafka again, from a time (RFC 3339) on\n"
+           "  events replay CONSUMER         deliver the parked events (dead letters) of a consumer once more\n"
            "\n"
            "  --config FILE   configuration (YAML); KONGSI_<SECTION>_<KEY> in the environment overrides it\n"
            "  --check-config  check the configuration and end\n"
@@ -71,14 +85,17 @@ static int parse_command(const char *program, int argc, char **argv, struct argu
     if (left == 0) {
         return -1;
     }
-    if (left == 1 && strcmp(argv[optind], "migrate") == 0) {
-        arguments->action = ACTION_MIGRATE;
-        return -1;
-    }
-    if (left == 2 && strcmp(argv[optind], "call") == 0) {
-        arguments->action = ACTION_CALL;
-        arguments->call_method = argv[optind + 1];
-        return -1;
+    for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++) {
+        int words = COMMANDS[i].words[1] ? 2 : 1;
+        bool named = left >= words && strcmp(argv[optind], COMMANDS[i].words[0]) == 0 &&
+                     (words == 1 || strcmp(argv[optind + 1], COMMANDS[i].words[1]) == 0);
+        if (named && left == words + COMMANDS[i].argument_count) {
+            arguments->action = COMMANDS[i].action;
+            for (int k = 0; k < COMMANDS[i].argument_count; k++) {
+                arguments->command_arguments[k] = argv[optind + words + k];
+            }
+            return -1;
+        }
     }
     fprintf(stderr, "%s: unknown command or wrong number of arguments: %s; try %s --help\n", program, argv[optind], program);
     return 2;
@@ -141,12 +158,18 @@ static int act(struct service_process *process, const struct arguments *argument
         error = service_migrate(process);
         break;
     case ACTION_CALL:
-        return service_call(process, arguments->call_method);
+        return service_call(process, arguments->command_arguments[0]);
+    case ACTION_REPUBLISH:
+        error = service_events_republish(process, arguments->command_arguments[0], arguments->command_arguments[1]);
+        break;
+    case ACTION_REPLAY:
+        error = service_events_replay(process, arguments->command_arguments[0]);
+        break;
     case ACTION_RUN:
         return run(process, signals);
     }
     if (error) {
-        log_err(LOG_LEVEL_ERROR, error, "cannot migrate");
+        fprintf(stderr, "%s: %s\n", process->program->name, error->message);
     }
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
