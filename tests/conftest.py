@@ -1,29 +1,83 @@
 import contextlib
+import os
 
 import pytest
 
+from tests.lib import client
 from tests.lib.client import Api, ApiError, Socket
+from tests.lib.contract import Contract
 from tests.lib.system import PASSWORD, System
 
 # Reasons that tell of a fault of ours: none may stand in a log after the tests.
 FAULT_LEVELS = {"error"}
 
+MODE = os.environ.get("KONGSI_MODE", "single")
+EVENTS = os.environ.get("KONGSI_EVENTS", "embedded")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "once(why): the same in every mode and over every transport; runs in single/embedded only")
+    config.addinivalue_line("markers", "only(mode=…, events=…): makes sense in this mode or over this transport only")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        once = item.get_closest_marker("once")
+        if once and (MODE, EVENTS) != ("single", "embedded"):
+            item.add_marker(pytest.mark.skip(reason=f"runs in single/embedded only: {once.args[0]}"))
+        only = item.get_closest_marker("only")
+        for name, wanted in (only.kwargs if only else {}).items():
+            if wanted != {"mode": MODE, "events": EVENTS}[name]:
+                item.add_marker(pytest.mark.skip(reason=f"needs {name}={wanted}"))
+
+
+def end(running):
+    """Stops a system; every program must have ended with 0 and logged no fault."""
+    faults = [f"{program.name}: {line['message']}" for program in running.programs.values() for line in program.log_lines()
+              if line.get("level") in FAULT_LEVELS]
+    bad = running.stop()
+    assert bad == []
+    assert faults == []
+
+
+@contextlib.contextmanager
+def running_system(**options):
+    running = System(**options)
+    try:
+        running.start()
+        yield running
+    finally:
+        end(running)
+
 
 @pytest.fixture(scope="session")
 def system():
     """One Kongsi for the whole run, with the example company and a second one beside it."""
-    running = System()
-    try:
-        running.start()
+    with running_system() as running:
         running.import_company("harbour-retail", "Harbour Retail Limited")
         running.import_company("other-retail", "Other Retail Limited", prefix="other")
         yield running
-    finally:
-        faults = [line["message"] for program in running.programs.values() for line in program.log_lines()
-                  if line.get("level") in FAULT_LEVELS]
-        bad = running.stop()
-    assert bad == []
-    assert faults == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def contract(system):
+    """Every REST answer any test gets from the system is held against /openapi.json."""
+    held = Contract(system.url)
+
+    def observe(method, path, answer):
+        held.check(method, path, answer)
+
+    client.observers.append(observe)
+    yield held
+    client.observers.remove(observe)
+
+
+@pytest.fixture(scope="session")
+def fragile():
+    """A Kongsi of its own for tests that kill its parts."""
+    with running_system() as running:
+        running.import_company("harbour-retail", "Harbour Retail Limited")
+        yield running
 
 
 class Company:
@@ -37,8 +91,11 @@ class Company:
             self.signed_in[number] = self.fresh(number)
         return self.signed_in[number]
 
+    def identifier(self, number):
+        return f"hr{number:05d}@{self.domain}"
+
     def fresh(self, number):
-        return Api(self.system.url).sign_in(f"hr{number:05d}@{self.domain}", PASSWORD)
+        return Api(self.system.url).sign_in(self.identifier(number), PASSWORD)
 
     def people(self, *numbers):
         return [self.person(number) for number in numbers]
@@ -54,6 +111,11 @@ def other_company(system):
     return Company(system, "other.example", "other-retail")
 
 
+@pytest.fixture(scope="session")
+def fragile_company(fragile):
+    return Company(fragile, "example.hk.example", "harbour-retail")
+
+
 @pytest.fixture
 def anyone(system):
     """REST without tokens."""
@@ -62,11 +124,11 @@ def anyone(system):
 
 @pytest.fixture
 def open_socket(system):
-    """Opens sockets that are closed after the test: open_socket(person, resume=…)."""
+    """Opens sockets that are closed after the test: open_socket(person, resume=…, frames=ProtoFrames)."""
     opened = []
 
-    def open_one(person=None, resume=(), **options):
-        socket = Socket(system.socket_url, **options)
+    def open_one(person=None, resume=(), url=system.socket_url, **options):
+        socket = Socket(url, **options)
         opened.append(socket)
         return socket.sign_in(person, resume) if person else socket
 

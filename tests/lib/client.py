@@ -1,5 +1,6 @@
 """Kongsi as a program sees it: REST with requests, the socket with websocket-client. Knows nothing but the published API."""
 import json
+import socket
 import threading
 import time
 import uuid
@@ -7,7 +8,12 @@ import uuid
 import requests
 import websocket
 
+from tests.lib import schemas
+
 ANSWER_TIMEOUT_S = 10
+
+# Functions (method, path, answer) that see every REST answer: the contract of conftest.py, for one.
+observers = []
 
 
 class ApiError(Exception):
@@ -32,6 +38,8 @@ class Api:
             headers.setdefault("Authorization", f"Bearer {self.tokens['access_token']}")
         answer = self.http.request(method, self.url + path, json=body, params=params, headers=headers, data=data,
                                    timeout=ANSWER_TIMEOUT_S)
+        for observe in observers:
+            observe(method, path, answer)
         return answer
 
     def call(self, method, path, body=None, **rest):
@@ -56,6 +64,12 @@ class Api:
         self.tokens = self.post("/v1/sessions", body)
         self.me = self.get("/v1/me")["user"]
         return self
+
+    def twin(self):
+        """The same person with a connection of its own, for another thread."""
+        other = Api(self.url)
+        other.tokens, other.me = self.tokens, self.me
+        return other
 
     @property
     def user_id(self):
@@ -91,11 +105,40 @@ class Api:
         return self.get(f"/v1/conversations/{conversation['id']}/messages/{seq}/receipts")
 
 
-class Socket:
-    """A WebSocket in the JSON subprotocol; frames are collected by a thread of its own."""
+class JsonFrames:
+    """kongsi.v1+json: text messages."""
+    subprotocol, opcode = "kongsi.v1+json", websocket.ABNF.OPCODE_TEXT
 
-    def __init__(self, url, subprotocol="kongsi.v1+json", **options):
-        self.ws = websocket.create_connection(url, subprotocols=[subprotocol], timeout=ANSWER_TIMEOUT_S, **options)
+    @staticmethod
+    def encode(frame):
+        return json.dumps(frame).encode()
+
+    @staticmethod
+    def decode(data):
+        return json.loads(data)
+
+
+class ProtoFrames:
+    """kongsi.v1+proto: binary messages, shown to the tests as the JSON they stand for."""
+    subprotocol, opcode = "kongsi.v1+proto", websocket.ABNF.OPCODE_BINARY
+
+    @staticmethod
+    def encode(frame):
+        return schemas.encode("kongsi.realtime.v1.ClientFrame", frame)
+
+    @staticmethod
+    def decode(data):
+        return schemas.decode("kongsi.realtime.v1.ServerFrame", data)
+
+
+class Socket:
+    """A WebSocket; frames are collected by a thread of its own."""
+
+    def __init__(self, url, frames=JsonFrames, **options):
+        options.setdefault("suppress_origin", "origin" not in options)  # as programs do; browsers send one
+        self.codec = frames
+        self.ws = websocket.create_connection(url, subprotocols=[frames.subprotocol], timeout=ANSWER_TIMEOUT_S, **options)
+        assert self.ws.getsubprotocol() == frames.subprotocol
         self.frames, self.closed, self.changed = [], None, threading.Condition()
         self.next_id = 0
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -110,8 +153,9 @@ class Socket:
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
                     code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
                     break
+                assert opcode == self.codec.opcode
                 with self.changed:
-                    self.frames.append(json.loads(data))
+                    self.frames.append(self.codec.decode(data))
                     self.changed.notify_all()
         except (websocket.WebSocketException, OSError):
             pass
@@ -123,25 +167,37 @@ class Socket:
         """Sends a command; returns its id."""
         self.next_id += 1
         frame_id = str(self.next_id)
-        self.ws.send(json.dumps({"id": frame_id, **command}))
+        self.send_raw(self.codec.encode({"id": frame_id, **command}))
         return frame_id
+
+    def send_raw(self, data, opcode=None):
+        self.ws.send(data, self.codec.opcode if opcode is None else opcode)
 
     def wait(self, matches, timeout_s=ANSWER_TIMEOUT_S):
         """The first frame, old or new, that matches."""
-        deadline = time.monotonic() + timeout_s
+        deadline, seen = time.monotonic() + timeout_s, 0
         with self.changed:
             while True:
-                for frame in self.frames:
+                for frame in self.frames[seen:]:
                     if matches(frame):
                         return frame
+                seen = len(self.frames)
                 left = deadline - time.monotonic()
                 if left <= 0 or self.closed:
-                    raise AssertionError(f"no such frame (closed: {self.closed}); got {self.frames}")
+                    raise AssertionError(f"no such frame (closed: {self.closed}); got the last of {seen}: {self.frames[-20:]}")
                 self.changed.wait(left)
 
-    def answer(self, **command):
-        frame_id = self.send(**command)
+    def wait_answer(self, frame_id):
         return self.wait(lambda f: f.get("reply_to") == frame_id)
+
+    def answer(self, **command):
+        return self.wait_answer(self.send(**command))
+
+    def wait_push(self, kind, timeout_s=ANSWER_TIMEOUT_S, **fields):
+        """The first push of the kind whose body has these fields: wait_push("read_cursor", user_id=…)."""
+        frame = self.wait(lambda f: kind in f and not f.get("reply_to")
+                          and all(f[kind].get(name) == value for name, value in fields.items()), timeout_s)
+        return frame[kind]
 
     def wait_closed(self, timeout_s=ANSWER_TIMEOUT_S):
         with self.changed:
@@ -154,18 +210,35 @@ class Socket:
         assert "signed_in" in answer, answer
         return self
 
+    def ping(self):
+        """A round trip: what the server queued for this socket before it is here afterwards."""
+        assert "pong" in self.answer(ping={})
+
     def pushed(self, conversation):
         """Messages pushed so far, in the order they came."""
         with self.changed:
             return [f["message"] for f in self.frames
                     if "message" in f and f["message"]["conversation_id"] == conversation["id"]]
 
+    def pushed_seqs(self, conversation):
+        return [int(message["seq"]) for message in self.pushed(conversation)]
+
     def wait_message(self, conversation, seq, timeout_s=ANSWER_TIMEOUT_S):
         return self.wait(lambda f: "message" in f and f["message"]["conversation_id"] == conversation["id"]
                          and int(f["message"]["seq"]) == seq, timeout_s)["message"]
+
+    def kill(self):
+        """Ends the TCP connection without a word, as a lost network does."""
+        self.ws.sock.shutdown(socket.SHUT_RDWR)
+        self.wait_closed()
 
     def close(self):
         try:
             self.ws.close()
         except (websocket.WebSocketException, OSError):
             pass
+
+
+def resume_from(conversation, seq):
+    """The cursor of a client that has the conversation up to seq."""
+    return {"conversation_id": conversation["id"], "seq": str(seq)}

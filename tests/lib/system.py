@@ -15,6 +15,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psycopg2
 import requests
 import yaml
 
@@ -69,7 +70,34 @@ class Program:
         return lines
 
 
+class Broker:
+    """The Kafka broker of a system."""
+
+    def __init__(self, system):
+        self.system, self.dir = system, str(system.dir / "kafka")
+        self.address, self.pid = None, None
+
+    def start(self):
+        """Also after a kill: the same port, the data as they were."""
+        line = self.system.script("dev-kafka", "start", self.dir, self.address.rsplit(":", 1)[1] if self.address else "0")
+        answer = dict(part.split("=", 1) for part in line.split())
+        self.address, self.pid = answer["brokers"], int(answer["pid"])
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        while os.path.exists(f"/proc/{self.pid}") and not self._is_zombie():
+            time.sleep(0.01)
+
+    def remove(self):
+        self.system.script("dev-kafka", "remove", self.dir)
+
+    def _is_zombie(self):
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 class System:
+    """`settings` is merged into the configuration, by section: {"gateway": {"rate_sign_in_per_minute": 5}}."""
+
     def __init__(self, mode=None, events=None, settings=None):
         self.mode = mode or os.environ.get("KONGSI_MODE", "single")
         self.events = events or os.environ.get("KONGSI_EVENTS", "embedded")
@@ -78,7 +106,7 @@ class System:
         self.dir = Path(tempfile.mkdtemp(prefix="kongsi-test-"))
         self.dir.chmod(0o755)  # PostgreSQL runs as another user when the tests run as root
         self.config_path = self.dir / "kongsi.yaml"
-        self.programs, self.postgres, self.brokers = {}, {}, ""
+        self.programs, self.postgres, self.broker = {}, {}, None
         self.ports = {name: free_port() for name in SERVICES}
 
     @property
@@ -92,8 +120,8 @@ class System:
     def start(self):
         self._start_postgres()
         if self.events == "kafka":
-            line = self._script("dev-kafka", "start", str(self.dir / "kafka"), "0")
-            self.brokers = dict(part.split("=", 1) for part in line.split())["brokers"]
+            self.broker = Broker(self)
+            self.broker.start()
         self._write_config()
         names = ["kongsi"] if self.mode == "single" else [f"kongsi-{name}" for name in SERVICES]
         self.programs = {name: Program(self, name) for name in names}
@@ -105,13 +133,43 @@ class System:
         """Stops all; the names of programs that did not end with 0."""
         bad = [f"{p.name}: exit status {status}" for p in reversed(list(self.programs.values()))
                if p.process and (status := p.stop()) != 0]
-        if self.brokers:
-            self._script("dev-kafka", "remove", str(self.dir / "kafka"))
+        if self.broker:
+            self.broker.remove()
         if self.postgres:
-            self._script("dev-postgres", "remove", str(self.dir / "postgres"))
+            self.script("dev-postgres", "remove", str(self.dir / "postgres"))
         if not os.environ.get("KONGSI_TEST_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
         return bad
+
+    def kill_all(self):
+        for program in self.programs.values():
+            program.kill()
+
+    def start_again(self):
+        """Starts what was killed or stopped."""
+        for program in self.programs.values():
+            if program.process.poll() is not None:
+                program.start()
+        self.wait_ready()
+
+    def program_of(self, service):
+        """The process that runs a service."""
+        return self.programs.get(f"kongsi-{service}") or self.programs["kongsi"]
+
+    def database(self, service):
+        """A connection to a service's database past its row-level security."""
+        password = Path(self.postgres["superuser_password_file"]).read_text().strip()
+        return psycopg2.connect(host=self.postgres["host"], port=self.postgres["port"], user=self.postgres["superuser"],
+                                password=password, dbname=f"kongsi_{service}")
+
+    def metrics(self, service):
+        """The process's metrics: {'name{labels}': value}."""
+        lines = requests.get(f"http://127.0.0.1:{self.metrics_port(service)}/metrics", timeout=10).text.splitlines()
+        return {name: float(value) for name, _, value in
+                (line.rpartition(" ") for line in lines if line and not line.startswith("#"))}
+
+    def metrics_port(self, service):
+        return self.ports[service if self.mode == "services" else "gateway"]
 
     def wait_ready(self, timeout_s=READY_TIMEOUT_S):
         urls = [f"{self.url}/readyz"]
@@ -157,14 +215,14 @@ class System:
                   {"organization": slug, "external_id": administrator, "role": "USER_ROLE_ADMINISTRATOR"})
         return report
 
-    def _script(self, name, *arguments):
+    def script(self, name, *arguments):
         done = subprocess.run([str(ROOT / "scripts" / name), *arguments], capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             raise AssertionError(f"scripts/{name} {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
 
     def _start_postgres(self):
-        line = self._script("dev-postgres", "start", "--fast", str(self.dir / "postgres"), "0")
+        line = self.script("dev-postgres", "start", "--fast", str(self.dir / "postgres"), "0")
         self.postgres = dict(part.split("=", 1) for part in line.split())
 
     def _secrets(self):
@@ -185,7 +243,7 @@ class System:
                          **{key: self.postgres[key] for key in
                             ("owner_user", "owner_password_file", "app_user", "app_password_file")}},
             "rpc": {"service_key_file": str(secrets / "service_key")},
-            "bus": {"transport": self.events, "kafka_brokers": self.brokers},
+            "bus": {"transport": self.events, "kafka_brokers": self.broker.address if self.broker else ""},
             "gateway": {"port": self.ports["gateway"], "web_root": str(ROOT / "web/dist"),
                         "realtime_port": self.ports["realtime"], "rate_general_per_minute": 60000,
                         "rate_sign_in_per_minute": 6000, "rate_send_per_minute": 60000, "rate_import_per_minute": 6000},
