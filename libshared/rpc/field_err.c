@@ -99,9 +99,10 @@ struct err *field_err_count(const struct field_path *path, size_t count, int64_t
     const char *where = path_text(path, path_buffer);
     bool secret = is_secret(path);
     snprintf(count_text, sizeof(count_text), "%zu", count);
+    int unit_length = (int)strlen(unit) - (count == 1 && !secret ? 1 : 0); /* "1 character" */
     const char *shown = !secret ? count_text : too_many ? "too many" : "too few";
-    struct err *error = err_new(
-        &KONGSI_FIELD_INVALID, "%s has %s %s, at %s %" PRId64, where, shown, unit, too_many ? "most" : "least", limit);
+    struct err *error = err_new(&KONGSI_FIELD_INVALID, "%s has %s %.*s, at %s %" PRId64, where, shown, unit_length, unit,
+        too_many ? "most" : "least", limit);
     error = err_with(error, "field", "%s", where);
     return err_with(err_with(error, "value", "%s", secret ? HIDDEN : count_text), "limit", "%" PRId64, limit);
 }

@@ -172,9 +172,9 @@ static struct err *resolve_type(const struct loader *loader, const FieldProto *p
     } else {
         return NULL;
     }
-    return field->message || field->enumeration
-               ? NULL
-               : schema_broken("type %s of field %s is not supported", proto->type_name, proto->name);
+    return field->message || field->enumeration ? NULL
+                                                : schema_broken("type %s of field %s is not supported",
+                                                      proto->type_name ? proto->type_name : "(none)", proto->name);
 }
 
 /* Whether the type is the hidden entry message that protoc makes for a map. */
