@@ -344,6 +344,7 @@ struct err *db_batch_submit(struct db_batch *batch, struct uuid org_id, void *it
         return err_new(&KONGSI_DEADLINE_EXCEEDED, "the time for this is over");
     }
     int64_t start_us = clock_monotonic_us();
+    struct db_batch_metrics *metrics = batch->metrics; /* the batch may be closed as soon as the lock is free */
     struct item queued = {.value = item, .org_id = org_id, .deadline_ms = deadline_ms};
     pthread_mutex_lock(&batch->lock);
     batch->submitters++;
@@ -351,6 +352,6 @@ struct err *db_batch_submit(struct db_batch *batch, struct uuid org_id, void *it
     batch->submitters--;
     pthread_cond_signal(&batch->left);
     pthread_mutex_unlock(&batch->lock);
-    metric_observe_us(&batch->metrics->commit_seconds, clock_monotonic_us() - start_us);
+    metric_observe_us(&metrics->commit_seconds, clock_monotonic_us() - start_us);
     return error;
 }

@@ -33,12 +33,13 @@ struct db_pool {
     struct db_conn *idle; /* last used first: the others may rest */
     struct waiter *waiters;
     int waiter_count;
+    int acquiring;  /* threads inside db_pool_acquire */
     int open_count; /* idle, lent, or being made */
     int failures;   /* attempts to connect in a row that failed */
     bool probing;   /* a thread tries whether PostgreSQL is back */
     int64_t retry_at_ms;
     bool closing;
-    pthread_cond_t closed_one;
+    pthread_cond_t changed;
 };
 
 static struct err *error_away(void)
@@ -82,7 +83,7 @@ struct err *db_pool_open(const struct db_options *options, struct db_pool **ret_
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_init(&pool->monotonic);
     pthread_condattr_setclock(&pool->monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->closed_one, &pool->monotonic);
+    pthread_cond_init(&pool->changed, &pool->monotonic);
     *ret_pool = pool;
     return NULL;
 }
@@ -130,15 +131,15 @@ void db_pool_close(struct db_pool *pool)
     pool->closing = true;
     refuse_waiters(pool);
     close_idle(pool);
-    while (pool->open_count > 0 && cond_wait_until(&pool->closed_one, &pool->lock, deadline_ms)) {
+    while (pool->open_count + pool->acquiring > 0 && cond_wait_until(&pool->changed, &pool->lock, deadline_ms)) {
     }
-    int lent = pool->open_count;
+    int lent = pool->open_count + pool->acquiring;
     pthread_mutex_unlock(&pool->lock);
     if (lent > 0) {
-        log_error("closing database %s: %d connections are still in use, left behind", pool->options.database, lent);
+        log_error("closing database %s: %d transactions are still under way, left behind", pool->options.database, lent);
         return;
     }
-    pthread_cond_destroy(&pool->closed_one);
+    pthread_cond_destroy(&pool->changed);
     pthread_condattr_destroy(&pool->monotonic);
     pthread_mutex_destroy(&pool->lock);
     db_options_deinit(&pool->options);
@@ -155,7 +156,7 @@ static void free_slot(struct db_pool *pool)
         return;
     }
     pool->open_count--;
-    pthread_cond_signal(&pool->closed_one);
+    pthread_cond_signal(&pool->changed);
 }
 
 void db_pool_release(struct db_pool *pool, struct db_conn *conn)
@@ -178,7 +179,7 @@ void db_pool_release(struct db_pool *pool, struct db_conn *conn)
         pool->idle = conn;
         if (pool->closing) { /* began meanwhile */
             close_idle(pool);
-            pthread_cond_signal(&pool->closed_one);
+            pthread_cond_signal(&pool->changed);
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -336,28 +337,38 @@ static bool conn_is_healthy(struct db_conn *conn)
     return now_ms - conn->idle_since_ms < DB_IDLE_CHECK_MS || db_conn_ping(conn, now_ms + DB_PING_TIMEOUT_MS);
 }
 
+/* `conn` as take() left it. */
+static struct err *make_usable(struct db_pool *pool, int64_t deadline_ms, struct db_conn *conn, struct db_conn **ret_conn)
+{
+    if (conn && conn_is_healthy(conn)) {
+        *ret_conn = conn;
+        return NULL;
+    }
+    if (conn) {
+        db_conn_close(conn); /* its place is ours */
+        conn_closed(pool);
+    }
+    return connect_in_slot(pool, deadline_ms, ret_conn);
+}
+
 struct err *db_pool_acquire(struct db_pool *pool, int64_t deadline_ms, struct db_conn **ret_conn)
 {
     int64_t start_us = clock_monotonic_us();
     struct db_conn *conn = NULL;
     pthread_mutex_lock(&pool->lock);
+    pool->acquiring++;
     struct err *error = take(pool, deadline_ms, &conn);
     pthread_mutex_unlock(&pool->lock);
-    if (!error && conn && !conn_is_healthy(conn)) {
-        db_conn_close(conn); /* its place is ours */
-        conn_closed(pool);
-        conn = NULL;
-    }
-    if (!error && !conn) {
-        error = connect_in_slot(pool, deadline_ms, &conn);
+    if (!error) {
+        error = make_usable(pool, deadline_ms, conn, ret_conn);
     }
     metric_observe_us(&pool->metrics->wait_seconds, clock_monotonic_us() - start_us);
-    if (error) {
-        metric_add(&pool->metrics->wait_failures, 1);
-        return error;
-    }
-    *ret_conn = conn;
-    return NULL;
+    metric_add(&pool->metrics->wait_failures, error ? 1 : 0);
+    pthread_mutex_lock(&pool->lock);
+    pool->acquiring--;
+    pthread_cond_signal(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    return error;
 }
 
 bool db_pool_is_ready(struct db_pool *pool)
