@@ -102,8 +102,7 @@ GRANT SELECT, INSERT, DELETE ON login_identifiers TO kongsi_app;
 CREATE TABLE requests (
     org_id uuid NOT NULL,
     request_id uuid NOT NULL,
-    method text NOT NULL,
-    content_hash bytea NOT NULL, -- of the request; another content under the same id is refused
+    content_hash bytea NOT NULL, -- of the request with its type; another content under the same id is refused
     response bytea NOT NULL,     -- packed
     create_time timestamptz NOT NULL,
     PRIMARY KEY (org_id, request_id)

@@ -32,3 +32,8 @@ SET external_id = n.external_id, name = n.name, chinese_name = n.chinese_name, p
     update_time = $7::timestamptz
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]) AS n (id, external_id, name, chinese_name, parent_id)
 WHERE d.org_id = $1::uuid AND d.id = n.id;
+
+-- name: department_list_by_ids :many
+SELECT d.id, d.external_id, d.name, d.chinese_name, d.parent_id,
+    (SELECT count(*) FROM users u WHERE u.org_id = d.org_id AND u.department_id = d.id AND u.status = 2)::int AS user_count
+FROM departments d WHERE d.org_id = $1::uuid AND d.id = ANY ($2::uuid[]);

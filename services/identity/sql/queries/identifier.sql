@@ -8,9 +8,6 @@ WHERE (l.kind, l.value) IN (SELECT c.kind, c.value FROM unnest($1::int[], $2::te
        OR ($3 = '' AND (l.kind <> 1 OR (SELECT count(*) FROM (SELECT 1 FROM organizations LIMIT 2) AS first_two) = 1)))
 ORDER BY l.kind LIMIT 2;
 
--- name: identifier_list_all :many
-SELECT kind, value, user_id FROM login_identifiers WHERE org_id = $1::uuid;
-
 -- name: identifier_delete_of_users :exec
 DELETE FROM login_identifiers WHERE org_id = $1::uuid AND user_id = ANY ($2::uuid[]);
 

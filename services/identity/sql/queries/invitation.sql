@@ -6,7 +6,10 @@ DO UPDATE SET token_hash = excluded.token_hash, create_time = excluded.create_ti
 
 -- name: invitation_find :maybe
 -- Whose a valid invitation is, if the person may still use it: invited or active.
-SELECT i.user_id
+SELECT u.id, u.external_id, u.legal_name, u.preferred_name, u.chinese_name, u.display_name, u.work_email, u.mobile, u.title,
+    u.department_id, u.manager_id, u.worker_type, u.weekly_minutes, u.location,
+    coalesce(to_char(u.hire_date, 'YYYY-MM-DD'), '') AS hire_date, u.preferred_language, u.status, u.role, u.avatar_etag,
+    u.create_time, u.update_time
 FROM invitations i JOIN users u ON u.org_id = i.org_id AND u.id = i.user_id
 WHERE i.org_id = $1::uuid AND i.token_hash = $2::bytea AND i.expire_time > $3::timestamptz AND u.status IN (1, 2);
 
