@@ -31,7 +31,6 @@ struct err *bus_consumer_new(struct bus *bus, const struct bus_consumer_options 
     consumer->pool = options->pool;
     consumer->deliver = options->deliver;
     consumer->context = options->context;
-    consumer->batch_size = BUS_BATCH_MAX;
     consumer->name = strdup(options->name);
     consumer->component = strdup(options->component);
     consumer->topic = strdup(options->topic);
@@ -79,6 +78,7 @@ struct err *bus_consumer_start(struct bus_consumer *consumer)
         if (later) {
             log_err(LOG_LEVEL_INFO, later, "consumer %s will begin when %s answers", consumer->name, consumer->component);
         }
+        log_set_context(NULL, NULL);
     }
     if (pthread_create(&consumer->thread, NULL, consumer_run, consumer) != 0) {
         return err_new(&KONGSI_UNAVAILABLE, "cannot start a thread for the consumer %s", consumer->name);

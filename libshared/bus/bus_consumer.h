@@ -24,7 +24,7 @@ struct bus_consumer {
     uint32_t busy;       /* shards another replica was delivering when last tried */
     struct arena *arena; /* of the batch under way */
 
-    size_t batch_size; /* events in the next transaction: falls to 1 on a failure, grows again */
+    size_t singly;     /* so many events go one by one, because a batch of them failed */
     int failing_shard; /* the event that failed last, and how often */
     int64_t failing_position;
     int tries;

@@ -33,10 +33,13 @@ void bus_embedded_run(struct bus_consumer *consumer)
         if (arena) {
             arena_reset(arena);
         }
-        if (error && !bus_is_stopping(consumer->bus)) {
+        if (bus_is_stopping(consumer->bus)) {
+            return;
+        }
+        if (error) {
             bus_trouble_add(&consumer->trouble, error, consumer->name);
             bus_consumer_back_off(consumer);
-        } else if (!error) {
+        } else {
             consumer->step = 0;
             bus_trouble_end(&consumer->trouble, consumer->name);
         }

@@ -74,7 +74,9 @@ struct err *bus_source_read(struct bus_consumer *consumer, struct arena *arena, 
     struct rpc_ctx ctx;
     rpc_ctx_init_self(&ctx, consumer->bus->net, arena, CALL_TIMEOUT_MS + wait_ms);
     Kongsi__Bus__V1__ReadEventsResponse *response;
-    ERR_TRY(bus_client_read_events_as_self(&ctx, consumer->component, &request, &response));
+    struct err *error = bus_client_read_events_as_self(&ctx, consumer->component, &request, &response);
+    bus_consumer_set_log_context(consumer, NULL); /* a call within the process leaves its own */
+    ERR_TRY(error);
     return page_from_response(consumer, response, arena, ret_page);
 }
 
@@ -101,7 +103,9 @@ struct err *bus_source_heads(struct bus_consumer *consumer, int64_t timeout_ms, 
     struct rpc_ctx ctx;
     rpc_ctx_init_self(&ctx, consumer->bus->net, arena, timeout_ms > 0 ? timeout_ms : CALL_TIMEOUT_MS);
     Kongsi__Bus__V1__ListHeadsResponse *response;
-    ERR_TRY(bus_client_list_heads_as_self(&ctx, consumer->component, &request, &response));
+    struct err *error = bus_client_list_heads_as_self(&ctx, consumer->component, &request, &response);
+    bus_consumer_set_log_context(consumer, NULL);
+    ERR_TRY(error);
     copy_positions(response->heads, response->n_heads, heads);
     copy_positions(response->retained, response->n_retained, retained);
     return NULL;

@@ -39,7 +39,8 @@ static struct bus_delivery *gather(const struct bus_consumer *consumer, struct b
     for (int shard = 0; shard < BUS_SHARDS; shard++) {
         batch->positions[shard] = consumer->positions[shard];
     }
-    for (size_t i = 0; i < page->count && batch->count < consumer->batch_size; i++) {
+    size_t room = consumer->singly > 0 ? 1 : BUS_BATCH_MAX;
+    for (size_t i = 0; i < page->count && batch->count < room; i++) {
         struct bus_delivery *event = &page->events[i];
         uint32_t bit = UINT32_C(1) << event->shard;
         if (!is_pending(consumer, event)) {
@@ -117,6 +118,14 @@ static struct err *deliver_volatile(struct bus_consumer *consumer, struct batch 
     return NULL;
 }
 
+/* An event is done with, one way or the other. */
+static void forget_failure(struct bus_consumer *consumer)
+{
+    consumer->singly -= consumer->singly > 0;
+    consumer->tries = 0;
+    consumer->step = 0;
+}
+
 static void settle(struct bus_consumer *consumer, const struct batch *batch)
 {
     for (int shard = 0; shard < BUS_SHARDS; shard++) {
@@ -127,9 +136,7 @@ static void settle(struct bus_consumer *consumer, const struct batch *batch)
     if (consumer->pool) {
         bus_metric_add(consumer->delivered, (int64_t)batch->count);
     }
-    consumer->batch_size = consumer->batch_size * 2 < BUS_BATCH_MAX ? consumer->batch_size * 2 : BUS_BATCH_MAX;
-    consumer->tries = 0;
-    consumer->step = 0;
+    forget_failure(consumer);
     bus_trouble_end(&consumer->trouble, consumer->name);
 }
 
@@ -179,8 +186,7 @@ static void give_up(struct bus_consumer *consumer, const struct bus_delivery *ev
         consumer->pool ? "parked in dead_letters" : "left out");
     bus_metric_add(consumer->dead_letters, 1);
     consumer->positions[event->shard] = event->position;
-    consumer->tries = 0;
-    consumer->step = 0;
+    forget_failure(consumer);
 }
 
 static void fail(struct bus_consumer *consumer, const struct batch *batch, const struct err *error)
@@ -192,7 +198,7 @@ static void fail(struct bus_consumer *consumer, const struct batch *batch, const
         return;
     }
     if (consumer->pool && batch->count > 1) {
-        consumer->batch_size = 1;
+        consumer->singly = batch->count;
         return;
     }
     const struct bus_delivery *event = batch->events[0];

@@ -245,10 +245,18 @@ struct bus_consumer_options worker_options(struct worker *worker, const char *na
 
 struct bus *worker_start(struct test_bus *test, struct worker *worker, const char *name, bool durable)
 {
+    return worker_start_on(test, worker, name, durable, NULL);
+}
+
+struct bus *worker_start_on(
+    struct test_bus *test, struct worker *worker, const char *name, bool durable, const char *brokers)
+{
     struct bus *bus;
-    struct bus_options options = {.transport = BUS_EMBEDDED, .net = test->net};
+    struct bus_options options = {
+        .transport = brokers ? BUS_KAFKA : BUS_EMBEDDED, .kafka_brokers = brokers, .net = test->net};
     assert_ok(bus_open(&options, &bus));
     struct bus_consumer_options consumer = worker_options(worker, name, durable ? test->pool : NULL);
+    assert_ok(bus_add_log(bus, test->log));
     assert_ok(bus_add_consumer(bus, &consumer));
     assert_ok(bus_start(bus));
     return bus;

@@ -74,7 +74,10 @@ struct worker {
     atomic_int disorder;
 };
 struct bus_consumer_options worker_options(struct worker *worker, const char *name, struct db_pool *pool);
-/* A started bus with one consumer. */
+/* A started bus with one consumer; brokers NULL: embedded. */
+struct bus *worker_start_on(
+    struct test_bus *test, struct worker *worker, const char *name, bool durable, const char *brokers);
+/* The same, embedded. */
 struct bus *worker_start(struct test_bus *test, struct worker *worker, const char *name, bool durable);
 
 /* Effects are each there once, in order within their shard. */
