@@ -20,6 +20,7 @@ int test_db_setup(void **state)
 int test_db_clear(void **state)
 {
     (void)state;
+    assert_true(test_pg_wait_number(TEST_DATABASE, SLEEPERS, 0));
     test_pg_exec(TEST_DATABASE, "TRUNCATE notes, note_likes, slow_commits");
     return 0;
 }
@@ -91,18 +92,18 @@ int backend_of(struct db_tx *tx)
 static void *later_main(void *argument)
 {
     struct later *later = argument;
-    pause_ms(later->ms);
-    test_pg_exec(TEST_DATABASE, later->sql);
+    if (test_pg_wait_number(TEST_DATABASE, SLEEPERS, 1)) {
+        test_pg_exec(TEST_DATABASE, later->sql);
+    }
     return NULL;
 }
 
-void later_start(struct later *later, int64_t ms, const char *format, ...)
+void later_start(struct later *later, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(later->sql, sizeof(later->sql), format, arguments);
     va_end(arguments);
-    later->ms = ms;
     assert_int_equal(pthread_create(&later->thread, NULL, later_main, later), 0);
 }
 

@@ -20,7 +20,7 @@ extern const struct uuid ORG_A, ORG_B;
 
 /* A migrated database; for cmocka_run_group_tests. */
 int test_db_setup(void **state);
-/* Empties the tables; a test's setup. */
+/* Empties the tables, when the last test's statements have ended; a test's setup. */
 int test_db_clear(void **state);
 /* A pool of kongsi_app. */
 struct db_pool *test_db_pool(int pool_size);
@@ -41,11 +41,12 @@ int64_t note_count(struct db_pool *pool, struct uuid org_id);
 /* The server process of a transaction. */
 int backend_of(struct db_tx *tx);
 
-/* Runs SQL as the superuser from another thread, so many ms from now. */
+#define SLEEPERS "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'kongsi_app'"
+
+/* Another thread that runs SQL as the superuser once a statement of ours sleeps. */
 struct later {
     pthread_t thread;
-    int64_t ms;
     char sql[200];
 };
-void later_start(struct later *later, int64_t ms, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void later_start(struct later *later, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void later_join(struct later *later);

@@ -65,40 +65,33 @@ static void test_deadline_cancels(void **state)
     struct db_params params = seconds("60");
     assert_reason(
         db_run(pool, db_scope_org(ORG_A, in_ms(200)), &TEST_DB_SQL_sleep, &params, NULL), &KONGSI_DEADLINE_EXCEEDED);
-    assert_in_range(clock_monotonic_ms() - start_ms, 190, 1500);
+    assert_in_range(clock_monotonic_ms() - start_ms, 190, 10000);
     assert_true(test_pg_wait_number(
         TEST_DATABASE, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'kongsi_app'", 0));
     assert_int_equal(note_count(pool, ORG_A), 0);
 }
 
-/* The same when the server's own limit does not fire: a closed connection is enough. */
+/* The same without the server's own limit: that we closed the connection is enough. */
 static void test_closed_connection_cancels(void **state)
 {
     (void)state;
-    struct db_tx *tx = begin(300);
+    struct db_tx *tx = begin(1500);
     struct db_params params = seconds("60");
-    struct db_tx *other = begin(10000);
-    (void)backend_of(tx);
-    test_pg_exec(
-        TEST_DATABASE, "ALTER ROLE kongsi_app SET statement_timeout = 0"); /* of new sessions; ours have their own */
+    assert_ok(db_query(tx, &TEST_DB_SQL_no_time_limit, NULL, NULL));
     assert_reason(db_query(tx, &TEST_DB_SQL_sleep, &params, NULL), &KONGSI_DEADLINE_EXCEEDED);
     db_rollback(tx);
-    (void)backend_of(other); /* unharmed */
-    db_rollback(other);
-    test_pg_exec(TEST_DATABASE, "ALTER ROLE kongsi_app RESET statement_timeout");
-    assert_true(test_pg_wait_number(
-        TEST_DATABASE, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'kongsi_app'", 0));
+    assert_true(test_pg_wait_number(TEST_DATABASE, SLEEPERS, 0));
 }
 
 static void test_deadline_before_commit_is_certain(void **state)
 {
     (void)state;
-    struct db_tx *tx = begin(300);
+    struct db_tx *tx = begin(1500);
     struct db_params params = db_params_new(arena);
     db_add_uuid(&params, ORG_A);
     db_add_text(&params, "0");
     assert_ok(db_query(tx, &TEST_DB_SQL_slow_commit_add, &params, NULL));
-    pause_ms(350);
+    pause_ms(1550);
     assert_reason(db_commit(tx), &KONGSI_DEADLINE_EXCEEDED);
     assert_int_equal(slow_commits(), 0);
     tx = NULL;
@@ -111,7 +104,7 @@ static void test_cancelled_by_hand(void **state)
     (void)state;
     struct db_tx *tx = begin(10000);
     struct later later;
-    later_start(&later, 200, "SELECT pg_cancel_backend(%d)", backend_of(tx));
+    later_start(&later, "SELECT pg_cancel_backend(%d)", backend_of(tx));
     struct db_params params = seconds("60");
     assert_reason(db_query(tx, &TEST_DB_SQL_sleep, &params, NULL), &KONGSI_DEADLINE_EXCEEDED);
     db_rollback(tx);
@@ -122,13 +115,13 @@ static void test_cancelled_by_hand(void **state)
 static void test_stopped_backend(void **state)
 {
     (void)state;
-    struct db_tx *tx = begin(300);
+    struct db_tx *tx = begin(1500);
     int backend = backend_of(tx);
     assert_int_equal(kill(backend, SIGSTOP), 0);
     int64_t start_ms = clock_monotonic_ms();
     assert_reason(db_query(tx, &TEST_DB_SQL_note_count, NULL, NULL), &KONGSI_DEADLINE_EXCEEDED);
     db_rollback(tx);
-    assert_in_range(clock_monotonic_ms() - start_ms, 0, 1500);
+    assert_in_range(clock_monotonic_ms() - start_ms, 0, 10000);
     tx = begin(2000);
     backend_of(tx);
     db_rollback(tx);
@@ -142,7 +135,7 @@ static void test_lost_in_a_query(void **state)
     (void)state;
     struct db_tx *tx = begin(10000);
     struct later later;
-    later_start(&later, 200, "SELECT pg_terminate_backend(%d)", backend_of(tx));
+    later_start(&later, "SELECT pg_terminate_backend(%d)", backend_of(tx));
     struct db_params params = seconds("60");
     assert_reason(db_query(tx, &TEST_DB_SQL_sleep, &params, NULL), &KONGSI_UNAVAILABLE);
     assert_reason(db_commit(tx), &KONGSI_INTERNAL);
@@ -153,8 +146,7 @@ static void test_lost_in_a_query(void **state)
 static void test_lost_between_statements(void **state)
 {
     (void)state;
-    static const char *const HOW[] = {"SELECT pg_terminate_backend(%d)", "by signal"};
-    for (size_t i = 0; i < 2; i++) {
+    for (int with_commit = 0; with_commit < 2; with_commit++) {
         int backend;
         struct db_tx *tx = begin_slow_commit("0", 10000, &backend);
         char sql[100];
@@ -162,11 +154,11 @@ static void test_lost_between_statements(void **state)
         test_pg_exec(TEST_DATABASE, sql);
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM pg_stat_activity WHERE pid = %d", backend);
         assert_true(test_pg_wait_number(TEST_DATABASE, sql, 0));
-        if (HOW[i][0] == 'S') {
+        if (with_commit) {
+            assert_reason(db_commit(tx), &KONGSI_UNAVAILABLE);
+        } else {
             assert_reason(db_query(tx, &TEST_DB_SQL_note_count, NULL, NULL), &KONGSI_UNAVAILABLE);
             db_rollback(tx);
-        } else {
-            assert_reason(db_commit(tx), &KONGSI_UNAVAILABLE);
         }
         assert_int_equal(slow_commits(), 0);
     }
@@ -176,7 +168,7 @@ static void test_read_that_is_lost_is_not_uncertain(void **state)
 {
     (void)state;
     struct later later;
-    later_start(&later, 300,
+    later_start(&later,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'kongsi_app'");
     struct db_params params = seconds("60");
     assert_reason(db_run(pool, db_scope_org(ORG_A, in_ms(10000)), &TEST_DB_SQL_sleep, &params, NULL), &KONGSI_UNAVAILABLE);
@@ -198,7 +190,7 @@ static void test_terminated_in_commit(void **state)
     struct db_tx *tx = begin_slow_commit("60", 10000, &backend);
     db_on_commit(tx, called, &committed);
     struct later later;
-    later_start(&later, 300, "SELECT pg_terminate_backend(%d)", backend);
+    later_start(&later, "SELECT pg_terminate_backend(%d)", backend);
     struct err *error = db_commit(tx);
     assert_true(error && error->retriable);
     assert_reason(error, &KONGSI_WRITE_UNCERTAIN);
@@ -211,11 +203,10 @@ static void test_deadline_in_commit(void **state)
 {
     (void)state;
     int backend;
-    struct db_tx *tx = begin_slow_commit("2", 500, &backend);
-    test_pg_exec(TEST_DATABASE, "SELECT 1"); /* some time */
+    struct db_tx *tx = begin_slow_commit("60", 2000, &backend);
     int64_t start_ms = clock_monotonic_ms();
     assert_reason(db_commit(tx), &KONGSI_WRITE_UNCERTAIN);
-    assert_in_range(clock_monotonic_ms() - start_ms, 0, 1500);
+    assert_in_range(clock_monotonic_ms() - start_ms, 0, 10000);
 }
 
 /* One statement whose COMMIT is lost in the same round trip. */
@@ -223,7 +214,7 @@ static void test_run_lost_in_commit(void **state)
 {
     (void)state;
     struct later later;
-    later_start(&later, 300,
+    later_start(&later,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'kongsi_app'");
     struct db_params params = db_params_new(arena);
     db_add_uuid(&params, ORG_A);
@@ -237,7 +228,7 @@ static void test_run_lost_in_commit(void **state)
 static void *crash_server(void *argument)
 {
     (void)argument;
-    pause_ms(300);
+    assert_true(test_pg_wait_number(TEST_DATABASE, SLEEPERS, 1));
     test_pg_end_server(SIGKILL);
     return NULL;
 }

@@ -57,3 +57,6 @@ INSERT INTO slow_commits (org_id, seconds) VALUES ($1::uuid, $2::float8);
 
 -- name: echo :one
 SELECT $1::text || '';
+
+-- name: no_time_limit :exec
+SELECT set_config('statement_timeout', '0', true);
