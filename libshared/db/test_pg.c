@@ -20,7 +20,8 @@
 #define WAIT_TIMEOUT_MS 10000
 
 static char folder[200];
-static pid_t server;  /* 0: none */
+static pid_t server; /* 0: none */
+static bool want_fsync;
 static pid_t made_by; /* a forked child must not stop it */
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
@@ -111,8 +112,9 @@ void test_pg_begin_server(void)
     char sockets[sizeof(folder) + 40];
     snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", folder);
     char *const postgres[] = {text(BIN "/postgres"), text("-D"), text("data"), text("-c"), sockets, text("-c"),
-        text("listen_addresses="), text("-c"), text("fsync=off"), text("-c"), text("max_connections=120"), text("-c"),
-        text("shared_buffers=32MB"), text("-c"), text("log_line_prefix=%m [%p] %u@%d "), NULL};
+        text("listen_addresses="), text("-c"), text(want_fsync ? "fsync=on" : "fsync=off"), text("-c"),
+        text("max_connections=120"), text("-c"), text("shared_buffers=32MB"), text("-c"),
+        text("log_line_prefix=%m [%p] %u@%d "), NULL};
     int64_t deadline_ms = clock_monotonic_ms() + START_TIMEOUT_MS;
     server = spawn(postgres);
     while (!server_answers()) {
@@ -175,6 +177,11 @@ static void make_folder(void)
     }
     made_by = getpid();
     atexit(test_pg_stop);
+}
+
+void test_pg_want_fsync(void)
+{
+    want_fsync = true;
 }
 
 void test_pg_start(void)

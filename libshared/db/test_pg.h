@@ -11,6 +11,8 @@
 /* Starts it at the first call; from the main thread, with whose end it ends. Registered to stop at exit; if the program is
  * killed, it stops too. */
 void test_pg_start(void);
+/* Before test_pg_start: commits reach the disk, as they do in earnest. For benchmarks. */
+void test_pg_want_fsync(void);
 void test_pg_stop(void);
 
 /* Creates database `name`, owned by kongsi_owner. */
