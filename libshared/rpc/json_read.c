@@ -308,9 +308,8 @@ static struct err *prescan(const char *json, size_t length)
         }
         if (c == '{' || c == '[') {
             depth++;
-        } else if (c == '}' || c == ']') {
-            depth--;
         } else if (c != ',' && c != ':') {
+            depth -= c == '}' || c == ']';
             continue;
         }
         if (depth > JSON_DEPTH_MAX) {
