@@ -1,0 +1,9 @@
+#include "programs/known_services.h"
+
+int main(int argc, char **argv)
+{
+    static const struct service_def *const SERVICES[] = {&realtime_service, NULL};
+    static const struct service_program PROGRAM = {
+        .name = "kongsi-realtime", .services = SERVICES, .known_services = known_services, .keys_method = KNOWN_KEYS_METHOD};
+    return service_main(&PROGRAM, argc, argv);
+}
