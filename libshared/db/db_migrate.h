@@ -4,7 +4,9 @@
  * The table schema_migrations (component, version, name, checksum, apply_time) records what has run; a changed checksum or a
  * missing older version refuses to start. A version newer than the program knows is only logged: during a rolling update the
  * program before it still runs. A lock on a table is waited for 2 s at a time, so that nobody queues behind a waiting
- * migration for longer. Runs as the owner role; grants on new tables are part of the migration files. */
+ * migration for longer. Runs as the owner role; grants on new tables are part of the migration files.
+ * Row-level security binds the owner too: a migration that changes rows of all organizations says ALTER TABLE … NO FORCE ROW
+ * LEVEL SECURITY before, and FORCE after, in its own transaction. */
 #pragma once
 
 #include "libshared/base/err.h"
