@@ -217,7 +217,8 @@ static struct err *write_entry(const struct schema_field *map, struct bytes entr
         if (field.number > WIRE_MAP_VALUE) {
             continue;
         }
-        if (field.type != wire_type_of(known->type)) {
+        bool again = value.number != 0 && known == value_field && value_field->message;
+        if (field.type != wire_type_of(known->type) || again) {
             return wire_broken(map->message);
         }
         if (field.number == WIRE_MAP_VALUE) {
