@@ -223,11 +223,26 @@ static struct err *read_fields(struct reader *reader, const struct config_sectio
     return NULL;
 }
 
+/* Another program's section: passed over, whatever is in it. */
+static struct err *skip_section(struct reader *reader)
+{
+    for (int depth = 1; depth > 0;) {
+        ERR_TRY(next(reader));
+        bool begins = reader->event.type == YAML_MAPPING_START_EVENT || reader->event.type == YAML_SEQUENCE_START_EVENT;
+        bool ends = reader->event.type == YAML_MAPPING_END_EVENT || reader->event.type == YAML_SEQUENCE_END_EVENT;
+        depth += begins - ends;
+    }
+    return NULL;
+}
+
 static struct err *read_section(struct reader *reader, const struct config_section *section)
 {
     ERR_TRY(next(reader));
     if (reader->event.type != YAML_MAPPING_START_EVENT) {
         return INVALID(reader, "section %s must be a map of keys; leave it out when it has none", section->name);
+    }
+    if (!section->fields) {
+        return skip_section(reader);
     }
     bool *seen = calloc(field_count(section) + 1, sizeof(*seen));
     struct err *error = seen ? read_fields(reader, section, seen) : err_out_of_memory();

@@ -79,7 +79,8 @@ static void unload(void)
 static void test_defaults(void **state)
 {
     (void)state;
-    static const char *const EMPTY[] = {"", "# nothing\n", "---\n", "gateway: {}\n", "\n\n"};
+    static const char *const EMPTY[] = {"", "# nothing\n", "---\n", "gateway: {}\n", "\n\n",
+        "bare:\n  a: {b: [1, {c: d}]}\n  e: f\ngateway: {}\n" /* another program's section is passed over */};
     for (size_t i = 0; i < sizeof(EMPTY) / sizeof(EMPTY[0]); i++) {
         assert_null(load(EMPTY[i]));
         assert_string_equal(gateway.address, "127.0.0.1");
