@@ -25,11 +25,12 @@ struct err *bus_kafka_err(rd_kafka_resp_err_t code, const char *attempt)
     return err_new(&KONGSI_UNAVAILABLE, "kafka: %s: %s (%s)", attempt, rd_kafka_err2str(code), rd_kafka_err2name(code));
 }
 
-/* Runs on librdkafka's threads. */
+/* Runs on librdkafka's threads. Who uses a client tells, calmly, when it cannot do its work; the rest is for a close look.
+ */
 static void forward_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     (void)client;
-    log_write(level <= 4 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "kafka: %s: %s", facility, text);
+    log_write(level <= 2 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "kafka: %s: %s", facility, text);
 }
 
 static struct err *apply(rd_kafka_conf_t *conf, const struct bus_kafka_setting *settings)

@@ -92,6 +92,7 @@ static void rebalance(
         reader->assigned |= UINT32_C(1) << (partitions->elems[i].partition % BUS_SHARDS);
     }
     reader->seen_behind = 0;
+    reader->consumer->positioned = false; /* others may have delivered these shards since we last did */
     if (reader->holding) {
         rd_kafka_pause_partitions(client, partitions);
     }
@@ -182,8 +183,24 @@ static struct err *gather(struct bus_kafka_reader *reader)
     return NULL;
 }
 
+/* False: the bus is stopping. */
+static bool find_positions(struct bus_consumer *consumer)
+{
+    while (!consumer->positioned && !bus_is_stopping(consumer->bus)) {
+        ERR_AUTO error = bus_position_load(consumer, 0);
+        if (error) {
+            bus_trouble_add(&consumer->trouble, error, consumer->name);
+            bus_consumer_back_off(consumer);
+        }
+    }
+    return consumer->positioned;
+}
+
 static void deliver_messages(struct bus_kafka_reader *reader)
 {
+    if (!find_positions(reader->consumer)) {
+        return;
+    }
     struct bus_page page = {.events = reader->events, .count = 0};
     for (size_t i = 0; i < reader->count; i++) {
         const rd_kafka_message_t *message = reader->messages[i];
