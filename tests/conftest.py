@@ -117,6 +117,11 @@ def fragile_company(fragile):
 
 
 @pytest.fixture
+def fragile_people(fragile_company):
+    return fragile_company.people(1, 2)
+
+
+@pytest.fixture
 def anyone(system):
     """REST without tokens."""
     return Api(system.url)

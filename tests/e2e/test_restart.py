@@ -1,89 +1,18 @@
 """Ends, wanted and not: a stop finishes what was begun, a kill loses nothing that was acknowledged."""
-import threading
 import time
 import uuid
 
 import pytest
-import requests
 
 from tests.lib.client import Api, ApiError, Socket, resume_from
+from tests.lib.load import Sender, check_nothing_lost, wait_until
 
 SENDERS = 4
-TRY_AGAIN_S = 0.05
 
 
-class Sender(threading.Thread):
-    """Sends one message after the other until told to stop; each until it is acknowledged, with one request_id."""
-
-    def __init__(self, person, conversation):
-        super().__init__(daemon=True)
-        self.person, self.conversation = person.twin(), conversation
-        self.acknowledged, self.refusals, self.failure = {}, [], None
-        self.stopping = threading.Event()
-        self.start()
-
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                request_id = str(uuid.uuid4())
-                self.acknowledged[request_id] = self.send(request_id)
-        except Exception as failure:  # shown by finish()
-            self.failure = failure
-
-    def send(self, request_id):
-        while True:
-            try:
-                return self.person.send(self.conversation, "acknowledged or not at all", request_id)
-            except requests.RequestException:
-                self.person = self.person.twin()
-            except ApiError as error:
-                if error.http_status not in (503, 504):
-                    raise
-                self.refusals.append(error)
-            if self.stopping.wait(TRY_AGAIN_S) and self.failure:
-                return None
-
-    def finish(self):
-        self.stopping.set()
-        self.join(60)
-        assert not self.is_alive() and self.failure is None, self.failure
-        return self.acknowledged
-
-
-def all_messages(person, conversation):
-    messages, after = [], 0
-    while True:
-        page = person.get(f"/v1/conversations/{conversation['id']}/messages", after_seq=after, forward="true", page_size=200)
-        messages += page["messages"]
-        if not page["has_more"]:
-            return messages
-        after = int(messages[-1]["seq"])
-
-
-def wait_until(condition, timeout_s=30):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def check_nothing_lost(person, conversation, senders):
-    """Every acknowledged message is there, once, as it was acknowledged, and seq has no gap."""
-    acknowledged = {}
-    for sender in senders:
-        acknowledged.update(sender.finish())
-    messages = all_messages(person, conversation)
-    assert [int(m["seq"]) for m in messages] == list(range(1, len(messages) + 1))
-    by_request = {m["request_id"]: m for m in messages}
-    assert len(by_request) == len(messages)
-    for request_id, message in acknowledged.items():
-        assert by_request[request_id] == message
-    return messages
-
-
-def check_events_arrive(person, conversation, messages):
+def check_events_arrive(system, person, conversation, messages):
     """A socket that was away gets the end of the conversation by its cursor, and live messages go on."""
-    socket = Socket(person.socket_url)
+    socket = Socket(system.socket_url)
     try:
         socket.sign_in(person, [resume_from(conversation, len(messages) - 10)])
         live = person.send(conversation, "live again")
@@ -93,15 +22,8 @@ def check_events_arrive(person, conversation, messages):
         socket.close()
 
 
-@pytest.fixture
-def people(fragile, fragile_company):
-    alice, bob = fragile_company.people(1, 2)
-    alice.socket_url = bob.socket_url = fragile.socket_url
-    return alice, bob
-
-
-def test_kill_of_every_process_loses_nothing_acknowledged(fragile, people):
-    alice, bob = people
+def test_kill_of_every_process_loses_nothing_acknowledged(fragile, fragile_people):
+    alice, bob = fragile_people
     group = alice.group("中斷", bob)
     senders = [Sender(person, group) for person in (alice, bob) for _ in range(SENDERS // 2)]
     for _ in range(3):
@@ -112,11 +34,11 @@ def test_kill_of_every_process_loses_nothing_acknowledged(fragile, people):
     counts = [len(sender.acknowledged) for sender in senders]
     wait_until(lambda: all(len(s.acknowledged) > count for s, count in zip(senders, counts)))
     messages = check_nothing_lost(bob, group, senders)
-    check_events_arrive(bob, group, messages)
+    check_events_arrive(fragile, bob, group, messages)
 
 
-def test_read_cursors_and_sessions_survive_a_kill(fragile, people):
-    alice, bob = people
+def test_read_cursors_and_sessions_survive_a_kill(fragile, fragile_people):
+    alice, bob = fragile_people
     group = alice.group("游標", bob)
     alice.send(group, "one")
     cursor = bob.mark_read(group, 1)
@@ -129,9 +51,9 @@ def test_read_cursors_and_sessions_survive_a_kill(fragile, people):
     bob.tokens = tokens
 
 
-def test_stop_finishes_what_was_begun(fragile, people):
+def test_stop_finishes_what_was_begun(fragile, fragile_people):
     """SIGTERM under load: exit status 0, no request without an answer that was taken in, sockets are told."""
-    alice, bob = people
+    alice, bob = fragile_people
     group = alice.group("停止", bob)
     senders = [Sender(alice, group) for _ in range(SENDERS)]
     sockets = [Socket(fragile.socket_url).sign_in(bob) for _ in range(5)]
@@ -146,7 +68,7 @@ def test_stop_finishes_what_was_begun(fragile, people):
     counts = [len(sender.acknowledged) for sender in senders]
     wait_until(lambda: all(len(s.acknowledged) > count for s, count in zip(senders, counts)))
     messages = check_nothing_lost(bob, group, senders)
-    check_events_arrive(bob, group, messages)
+    check_events_arrive(fragile, bob, group, messages)
 
 
 def test_each_program_stops_with_0_while_idle(fragile):
@@ -158,8 +80,8 @@ def test_each_program_stops_with_0_while_idle(fragile):
 
 
 @pytest.mark.only(mode="services")
-def test_without_messaging_the_gateway_says_so_and_sockets_stay(fragile, people):
-    alice, bob = people
+def test_without_messaging_the_gateway_says_so_and_sockets_stay(fragile, fragile_people):
+    alice, bob = fragile_people
     group = alice.group("離線", bob)
     socket = Socket(fragile.socket_url).sign_in(bob)
     fragile.program_of("messaging").kill()
@@ -183,8 +105,8 @@ def test_without_messaging_the_gateway_says_so_and_sockets_stay(fragile, people)
 
 
 @pytest.mark.only(mode="services")
-def test_without_identity_whoever_is_signed_in_goes_on(fragile, people, fragile_company):
-    alice, bob = people
+def test_without_identity_whoever_is_signed_in_goes_on(fragile, fragile_people, fragile_company):
+    alice, bob = fragile_people
     group = alice.group("無身份", bob)
     alice.send(group, "before")
     fragile.program_of("identity").kill()
@@ -196,8 +118,8 @@ def test_without_identity_whoever_is_signed_in_goes_on(fragile, people, fragile_
     assert fragile_company.fresh(3).get("/v1/me")
 
 
-def test_without_postgres_everything_waits_and_comes_back(fragile, people):
-    alice, bob = people
+def test_without_postgres_everything_waits_and_comes_back(fragile, fragile_people):
+    alice, bob = fragile_people
     group = alice.group("無庫", bob)
     sender = Sender(alice, group)
     wait_until(lambda: len(sender.acknowledged) > 5)
@@ -210,4 +132,4 @@ def test_without_postgres_everything_waits_and_comes_back(fragile, people):
     wait_until(lambda: len(sender.acknowledged) > count + 5)
     fragile.wait_ready()
     messages = check_nothing_lost(bob, group, [sender])
-    check_events_arrive(bob, group, messages)
+    check_events_arrive(fragile, bob, group, messages)

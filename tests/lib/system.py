@@ -4,6 +4,7 @@ KONGSI_MODE=single|services and KONGSI_EVENTS=embedded|kafka choose; KONGSI_BUIL
 temporary folder and ends with the object.
 """
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import requests
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples/harbour-retail"
 PASSWORD = "harbour-2026"
 READY_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 30
@@ -156,11 +158,14 @@ class System:
         """The process that runs a service."""
         return self.programs.get(f"kongsi-{service}") or self.programs["kongsi"]
 
-    def database(self, service):
-        """A connection to a service's database past its row-level security."""
+    def query(self, service, statement, *values):
+        """Rows of a service's database, past its row-level security."""
         password = Path(self.postgres["superuser_password_file"]).read_text().strip()
-        return psycopg2.connect(host=self.postgres["host"], port=self.postgres["port"], user=self.postgres["superuser"],
-                                password=password, dbname=f"kongsi_{service}")
+        with contextlib.closing(psycopg2.connect(
+                host=self.postgres["host"], port=self.postgres["port"], user=self.postgres["superuser"], password=password,
+                dbname=f"kongsi_{service}")) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
 
     def metrics(self, service):
         """The process's metrics: {'name{labels}': value}."""
@@ -199,7 +204,7 @@ class System:
             raise AssertionError(f"kongsi call {method}: {done.stderr}")
         return json.loads(done.stdout)
 
-    def import_company(self, slug, name, administrator="HR00001", folder=ROOT / "examples/harbour-retail", prefix=None):
+    def import_company(self, slug, name, administrator="HR00001", folder=EXAMPLE, prefix=None):
         """Imports the example company under a slug. `prefix` makes its addresses others', so that two copies can live together."""
         service = "kongsi.identity.v1.IdentityService"
         self.call(f"{service}/CreateOrganization", {"request_id": str(uuid.uuid4()), "slug": slug, "name": name})

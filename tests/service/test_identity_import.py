@@ -1,0 +1,205 @@
+"""Import of departments and staff: everything or nothing, every bad row named."""
+import base64
+import json
+import uuid
+
+import pytest
+
+from tests.lib.client import Api
+from tests.lib.load import wait_until
+from tests.lib.system import EXAMPLE, PASSWORD
+
+SERVICE = "kongsi.identity.v1.IdentityService"
+STAFF_HEAD = (EXAMPLE / "staff.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+DEPARTMENT_HEAD = "Department_ID,Name,Chinese_Name,Parent_ID"
+
+
+def encode(text):
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+def staff_row(number, department="HQ", manager="", status="Active", **cells):
+    values = {"Employee_ID": number, "Legal_Name": f"Chan {number}", "Department_ID": department, "Manager_ID": manager,
+              "Worker_Type": "Regular", "Weekly_Hours": "45", "Status": status, **cells}
+    return ",".join(values.get(column, "") for column in STAFF_HEAD.split(","))
+
+
+def staff(*rows):
+    return "\n".join((STAFF_HEAD,) + rows) + "\n"
+
+
+class Importer:
+    """A company of its own with an administrator, so that no other test sees what is imported."""
+
+    def __init__(self, system):
+        self.system, self.slug = system, f"import-{uuid.uuid4().hex[:12]}"
+        system.call(f"{SERVICE}/CreateOrganization", {"request_id": str(uuid.uuid4()), "slug": self.slug, "name": self.slug})
+        system.call(f"{SERVICE}/ImportOrganizationDirectory", {
+            "organization": self.slug, "departments_csv": encode(f"{DEPARTMENT_HEAD}\nHQ,Head Office,總部,\n"),
+            "staff_csv": encode(staff(staff_row("BOSS", Legal_Name="Chan Boss")))})
+        system.call(f"{SERVICE}/SetUserRole", {"organization": self.slug, "external_id": "BOSS", "role": "USER_ROLE_ADMINISTRATOR"})
+        self.boss = self.sign_in("BOSS")
+
+    def sign_in(self, number):
+        return Api(self.system.url).sign_in(number, PASSWORD, self.slug)
+
+    def run(self, staff_csv=None, departments_csv=None, **fields):
+        if staff_csv:
+            fields["staff_csv"] = encode(staff_csv)
+        if departments_csv:
+            fields["departments_csv"] = encode(departments_csv)
+        return self.boss.post("/v1/directory:import", fields)
+
+    def users(self):
+        return {u["external_id"]: u for u in self.boss.get("/v1/users", page_size=1000, show_left="true")["users"]}
+
+    def events(self):
+        org_id = self.boss.get("/v1/me")["organization"]["id"]
+        return {kind.rsplit(".", 2)[0].removeprefix("kongsi.identity.") + "." + kind.rsplit(".", 2)[1]: count for kind, count in
+                self.system.query("identity", "SELECT type, count(*) FROM event_log WHERE org_id = %s GROUP BY type", org_id)}
+
+
+@pytest.fixture
+def importer(system):
+    return Importer(system)
+
+
+def errors(report):
+    return [(e["file"], e["row"], e["column"], e["reason"], e["value"]) for e in report["errors"]]
+
+
+def test_example_company(importer):
+    departments, people = (EXAMPLE / "departments.csv").read_bytes(), (EXAMPLE / "staff.csv").read_bytes()
+    dry = importer.run(people, departments, dry_run=True)
+    assert not dry.get("applied") and dry["users_created"] == 389 and dry["departments_created"] == 21 and dry.get("errors", []) == []
+    assert list(importer.users()) == ["BOSS"]
+    report = importer.run(people, departments)
+    assert report["applied"] and {**report, "applied": False} == {**dry, "applied": False}
+    before = importer.events()
+    again = importer.run(people, departments)
+    assert again["applied"] and again["users_unchanged"] == 389
+    assert not again.get("users_created") and not again.get("users_updated") and not again.get("departments_updated")
+    assert importer.events() == before == {"user.created": 390, "department.created": 22, "user.updated": 1}
+
+
+def test_every_bad_row_of_the_example_is_named_and_nothing_applied(importer):
+    report = importer.run((EXAMPLE / "staff_with_errors.csv").read_bytes(), (EXAMPLE / "departments.csv").read_bytes())
+    assert not report["applied"] and report["user_rows"] == 20 and report["error_count"] == 9
+    long_name = ("𠮷野家" * 34)[:100]
+    assert errors(report) == [
+        ("staff", 4, "Manager_ID", "UNKNOWN_MANAGER", "HR99999"),
+        ("staff", 6, "Department_ID", "UNKNOWN_DEPARTMENT", "D999"),
+        ("staff", 8, "Employee_ID", "DUPLICATE_ID", "HR00006"),
+        ("staff", 10, "Work_Email", "DUPLICATE_EMAIL", "hr00008@example.hk.example"),
+        ("staff", 12, "Hire_Date", "INVALID_DATE", "31/02/2020"),
+        ("staff", 14, "Legal_Name", "FORMULA", '=HYPERLINK("http://example.test")'),
+        ("staff", 16, "Manager_ID", "MANAGER_CIRCLE", "HR00016"),
+        ("staff", 17, "Manager_ID", "MANAGER_CIRCLE", "HR00015"),
+        ("staff", 18, "Chinese_Name", "TOO_LONG", long_name)]
+    assert all(e["message"] for e in report["errors"])
+    assert list(importer.users()) == ["BOSS"]
+    assert len(importer.boss.get("/v1/departments")["departments"]) == 1
+
+
+@pytest.mark.parametrize("row, column, reason", [
+    (staff_row("A1", Mobile="+852 9123 4567") + "\n" + staff_row("A2", Mobile="9123 4567"), "Mobile", "DUPLICATE_MOBILE"),
+    (staff_row("A1", Hire_Date="2024-02-30"), "Hire_Date", "INVALID_DATE"),
+    (staff_row("A1", Business_Title="@SUM(1)"), "Business_Title", "FORMULA"),
+    (staff_row("A1", Legal_Name="", ), "Legal_Name", "MISSING"),
+    (staff_row("A1", Weekly_Hours="200"), "Weekly_Hours", "INVALID_VALUE"),
+    (staff_row("A1", status="Asleep"), "Status", "INVALID_VALUE"),
+    (staff_row("A1", Work_Email="nobody"), "Work_Email", "INVALID_VALUE"),
+    (staff_row("A1") + ",more", "", "WRONG_COLUMN_COUNT"),
+    (staff_row("A1", Legal_Name="x" * 81), "Legal_Name", "TOO_LONG"),
+    (staff_row("A1", manager="A1"), "Manager_ID", "MANAGER_CIRCLE")])
+def test_reasons(importer, row, column, reason):
+    report = importer.run(staff(row))
+    assert not report.get("applied")
+    assert [(e.get("column", ""), e["reason"]) for e in report["errors"]] == [(column, reason)]
+
+
+def test_departments_in_a_circle(importer):
+    report = importer.run(departments_csv=f"{DEPARTMENT_HEAD}\nA,a,,B\nB,b,,A\n")
+    assert [e["reason"] for e in report["errors"]] == ["DEPARTMENT_CIRCLE"] * 2
+    # also with what is there already: HQ below its own child
+    report = importer.run(departments_csv=f"{DEPARTMENT_HEAD}\nA,a,,HQ\nHQ,Head Office,總部,A\n")
+    assert {e["reason"] for e in report["errors"]} == {"DEPARTMENT_CIRCLE"}
+
+
+def test_bytes_that_are_no_text(importer):
+    report = importer.run(staff(staff_row("A1", Legal_Name="Ren\xe9")).encode("latin-1"))
+    assert [e["reason"] for e in report["errors"]] == ["INVALID_UTF8"]
+
+
+def test_files_that_are_not_what_they_should_be(importer, refused):
+    for wrong in ("Name,Age\nx,1\n", b"\x50\x4b\x03\x04" + b"\x00" * 100, '"never closed\n', STAFF_HEAD.replace("Status", "Legal_Name") + "\n"):
+        with refused("IMPORT_INVALID", 400):
+            importer.run(wrong)
+    with refused("IMPORT_INVALID", 400):
+        importer.run()
+    with refused("FIELD_INVALID", 400):
+        importer.boss.post("/v1/directory:import", {"staff_csv": "not base64!"})
+    with refused("PERMISSION_MISSING", 403):
+        importer.run(staff(staff_row("A1")))
+        importer.sign_in("A1").post("/v1/directory:import", {"staff_csv": encode(staff(staff_row("A1")))})
+
+
+def test_managers_in_any_order_and_updates_by_number(importer):
+    rows = [staff_row("A3", manager="A2"), staff_row("A2", manager="A1"), staff_row("A1", manager="BOSS")]
+    assert importer.run(staff(*rows))["users_created"] == 3
+    users = importer.users()
+    assert users["A3"]["manager_id"] == users["A2"]["id"] and users["A1"]["manager_id"] == users["BOSS"]["id"]
+    report = importer.run(staff(staff_row("a3", manager="A1", Business_Title="Director")))  # the number's case does not matter
+    assert (report.get("users_created", 0), report["users_updated"]) == (0, 1)
+    later = importer.users()
+    assert later["A3"]["id"] == users["A3"]["id"] and later["A3"]["title"] == "Director"
+    assert later["A3"]["manager_id"] == users["A1"]["id"] and later["A2"] == users["A2"]  # those not in the file stay
+    assert importer.events()["user.updated"] == 2  # the role of BOSS, and this one
+
+
+def test_who_leaves_is_out_at_once(importer, refused):
+    importer.run(staff(staff_row("A1"), staff_row("A2")))
+    leaving, staying = importer.sign_in("A1"), importer.sign_in("A2")
+    group = importer.boss.group("離職", leaving, staying)
+    importer.run(staff(staff_row("A1", status="Terminated")))
+    wait_until(lambda: leaving.request("GET", "/v1/me").status_code == 401, 2)
+    with refused("CREDENTIALS_INVALID", 401):
+        importer.sign_in("A1")
+    with refused("REFRESH_TOKEN_INVALID", 401):
+        leaving.post("/v1/sessions:refresh", {"refresh_token": leaving.tokens["refresh_token"]})
+    wait_until(lambda: importer.boss.conversation(group["id"])["member_count"] == 2)
+    with refused("USER_NOT_FOUND", 400):
+        importer.boss.direct(leaving)
+    importer.run(staff(staff_row("A1")))  # taken back
+    assert importer.sign_in("A1").user_id == leaving.user_id
+
+
+def test_many_errors_are_counted_and_the_first_thousand_shown(importer):
+    report = importer.run(staff(*(staff_row(f"A{n}", department="NOWHERE") for n in range(1500))))
+    assert report["error_count"] == 1500 and len(report["errors"]) == 1000
+    assert [e["row"] for e in report["errors"]] == list(range(2, 1002))
+
+
+def test_large_import(importer):
+    rows = [staff_row(f"L{n:05d}", Work_Email=f"l{n}@{importer.slug}.example") for n in range(3000)]
+    report = importer.run(staff(*rows))
+    assert report["applied"] and report["users_created"] == 3000
+    assert importer.sign_in("L02999").me["work_email"] == f"l2999@{importer.slug}.example"
+
+
+def test_operators_calls(system, importer):
+    def refusal(method, request):
+        with pytest.raises(AssertionError) as failed:
+            system.call(f"{SERVICE}/{method}", request)
+        return str(failed.value)
+
+    organization = {"request_id": str(uuid.uuid4()), "slug": f"call-{uuid.uuid4().hex[:8]}", "name": "Call"}
+    made = system.call(f"{SERVICE}/CreateOrganization", organization)
+    assert system.call(f"{SERVICE}/CreateOrganization", organization) == made
+    assert "SLUG_TAKEN" in refusal("CreateOrganization", {**organization, "request_id": str(uuid.uuid4())})
+    assert "REQUEST_ID_REUSED" in refusal("CreateOrganization", {**organization, "name": "Other"})
+    assert "FIELD_INVALID" in refusal("CreateOrganization", {**organization, "slug": "-Not A Slug"})
+    assert "ORGANIZATION_NOT_FOUND" in refusal("ImportOrganizationDirectory", {"organization": "nowhere", "staff_csv": encode("x")})
+    assert "USER_NOT_FOUND" in refusal("SetUserRole", {"organization": importer.slug, "external_id": "NOBODY",
+                                                       "role": "USER_ROLE_MEMBER"})
+    assert json.dumps(made) and made["slug"] == organization["slug"]
