@@ -2,7 +2,7 @@
 #include "services/identity/import.h"
 
 #include "libshared/base/check.h"
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 #include "services/identity/lookup.h"
 #include "services/identity/name.h"
 

@@ -3,7 +3,7 @@
 #include "gen/kongsi_errors.h"
 #include "libshared/rpc/page_token.h"
 #include "services/identity/directory.h"
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 #include "services/identity/store.h"
 
 #include <string.h>

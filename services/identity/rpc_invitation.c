@@ -1,6 +1,6 @@
 /* Invitations: how people set a password. */
 #include "gen/identity_rpc.h"
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 #include "services/identity/invitation.h"
 #include "services/identity/password.h"
 #include "services/identity/session_tokens.h"

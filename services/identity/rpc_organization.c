@@ -2,7 +2,7 @@
 #include "gen/identity_rpc.h"
 #include "gen/kongsi_errors.h"
 #include "services/identity/directory.h"
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 #include "services/identity/identifier.h"
 #include "services/identity/store.h"
 

@@ -1,6 +1,6 @@
 #include "services/identity/session_tokens.h"
 
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 #include "services/identity/permission.h"
 
 int64_t session_token_lifetime_ms(const struct rpc_ctx *ctx)

@@ -1,6 +1,6 @@
 #include "services/identity/store_internal.h"
 
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 
 struct err *store_avatar_get(struct rpc_ctx *ctx, struct uuid user_id, struct store_avatar *ret_avatar)
 {

@@ -1,7 +1,7 @@
 /* Events of the transactions here. */
 #include "services/identity/store_internal.h"
 
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 
 /* Each append wakes its readers by one of the four callbacks a transaction has. */
 #define APPENDS_MAX 4

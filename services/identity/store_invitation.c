@@ -1,6 +1,6 @@
 #include "services/identity/store_internal.h"
 
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 
 #define TOKEN_HASH_SIZE 32
 

@@ -1,6 +1,6 @@
 #include "services/identity/store_internal.h"
 
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 
 /* Columns of the user statements. */
 enum {

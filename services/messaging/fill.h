@@ -1,12 +1,8 @@
 /* Rows into the schema's messages, in the arena of the request. */
 #pragma once
 
+#include "libshared/rpc/fill.h"
 #include "services/messaging/messaging.h"
-
-/* The text form; NULL when out of memory. */
-char *fill_uuid(struct arena *arena, struct uuid uuid);
-/* NULL when out of memory. */
-Google__Protobuf__Timestamp *fill_instant(struct arena *arena, struct instant instant);
 
 struct message_row {
     struct uuid id, conversation_id, sender_id, request_id;

@@ -1,4 +1,4 @@
-#include "services/identity/fill.h"
+#include "libshared/rpc/fill.h"
 
 char *fill_uuid(struct arena *arena, struct uuid uuid)
 {
