@@ -36,6 +36,8 @@ struct bus_config {
 struct service_slot {
     const struct service_def *def;
     void *config;
+    char database[64];                        /* its database's name */
+    const struct db_statement **statements;   /* the kit's and its own; the pool points to both */
     struct db_pool *pool;
     struct bus_log *log;
     struct service_env env;

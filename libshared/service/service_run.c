@@ -77,20 +77,28 @@ struct err *service_migrate(struct service_process *process)
     return NULL;
 }
 
+static struct err *open_pool(struct service_process *process, struct service_slot *slot)
+{
+    slot->statements = calloc(STATEMENTS_MAX, sizeof(*slot->statements));
+    if (!slot->statements) {
+        return err_out_of_memory();
+    }
+    const void **list = (const void **)slot->statements;
+    size_t count = list_append(list, 0, STATEMENTS_MAX, (const void *const *)bus_statements);
+    list_append(list, count, STATEMENTS_MAX, (const void *const *)slot->def->statements);
+    snprintf(slot->database, sizeof(slot->database), "kongsi_%s", slot->def->name);
+    struct db_options options = database_options(process, slot->database, false);
+    options.statements = slot->statements;
+    return db_pool_open(&options, &slot->pool);
+}
+
 static struct err *open_database(struct service_process *process, struct service_slot *slot)
 {
     if (!slot->def->migrations) {
         return NULL;
     }
     ERR_TRY(migrate_slot(process, slot->def));
-    char database[64];
-    snprintf(database, sizeof(database), "kongsi_%s", slot->def->name);
-    const struct db_statement *statements[STATEMENTS_MAX];
-    size_t count = list_append((const void **)statements, 0, STATEMENTS_MAX, (const void *const *)bus_statements);
-    list_append((const void **)statements, count, STATEMENTS_MAX, (const void *const *)slot->def->statements);
-    struct db_options options = database_options(process, database, false);
-    options.statements = statements;
-    ERR_TRY(db_pool_open(&options, &slot->pool));
+    ERR_TRY(open_pool(process, slot));
     if (!slot->def->topics) {
         return NULL;
     }
@@ -256,6 +264,7 @@ void service_process_close(struct service_process *process)
     for (size_t i = process->slot_count; i-- > 0;) {
         bus_log_close(process->slots[i].log);
         db_pool_close(process->slots[i].pool);
+        free(process->slots[i].statements);
     }
     token_verifier_free(process->tokens);
     rpc_net_free(process->net);
