@@ -8,9 +8,6 @@ from tests.lib.client import Api, ApiError, Socket
 from tests.lib.contract import Contract
 from tests.lib.system import PASSWORD, System
 
-# Reasons that tell of a fault of ours: none may stand in a log after the tests.
-FAULT_LEVELS = {"error"}
-
 MODE = os.environ.get("KONGSI_MODE", "single")
 EVENTS = os.environ.get("KONGSI_EVENTS", "embedded")
 
@@ -33,8 +30,7 @@ def pytest_collection_modifyitems(items):
 
 def end(running):
     """Stops a system; every program must have ended with 0 and logged no fault."""
-    faults = [f"{program.name}: {line['message']}" for program in running.programs.values() for line in program.log_lines()
-              if line.get("level") in FAULT_LEVELS]
+    faults = running.faults()
     bad = running.stop()
     assert bad == []
     assert faults == []

@@ -64,6 +64,8 @@ class Program:
 
     def log_lines(self):
         lines = []
+        if not self.log_path.exists():
+            return lines
         for line in self.log_path.read_text(errors="replace").splitlines():
             try:
                 lines.append(json.loads(line))
@@ -176,6 +178,11 @@ class System:
     def metrics_port(self, service):
         return self.ports[service if self.mode == "services" else "gateway"]
 
+    def faults(self):
+        """What the programs logged as errors: a fault of ours, never a client's."""
+        return [f"{program.name}: {line.get('message')}" for program in self.programs.values() for line in program.log_lines()
+                if line.get("level") == "error"]
+
     def wait_ready(self, timeout_s=READY_TIMEOUT_S):
         urls = [f"{self.url}/readyz"]
         if self.mode == "services":
@@ -261,4 +268,6 @@ class System:
             config["rpc"]["peers"] = {n: f"{local}:{self.ports[n]}" for n in ("identity", "messaging")}
         for section, values in self.settings.items():
             config.setdefault(section, {}).update(values)
+        if self.url not in config["realtime"]["allowed_origins"]:
+            config["realtime"]["allowed_origins"] = [self.url, *config["realtime"]["allowed_origins"]]
         self.config_path.write_text(yaml.safe_dump(config))
