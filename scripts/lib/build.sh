@@ -10,7 +10,7 @@ build_programs() {
       die "meson failed: $(grep -E 'ERROR' "$log" | tail -n 1) (see $log)"
   fi
   ninja -C "$ROOT/build" 9>&- >>"$log" 2>&1 ||
-    die "the build failed: $(grep -m 1 -E 'error|FAILED' "$log") (see $log)"
+    die "the build failed: $(grep -m 1 -E 'error: |FAILED' "$log") (see $log)"
   link_programs
 }
 
