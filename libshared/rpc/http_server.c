@@ -160,13 +160,6 @@ static int log_message(const struct mg_connection *connection, const char *messa
     return 1;
 }
 
-static int log_nothing(const struct mg_connection *connection, const char *message)
-{
-    (void)connection;
-    (void)message;
-    return 1;
-}
-
 static void init_civetweb(void)
 {
     mg_init_library(0); /* neither TLS nor files: what faces the internet stands behind a TLS proxy */
@@ -194,8 +187,7 @@ static struct err *start_civetweb(struct http_server *server)
         .exit_thread = end_thread,
         .init_connection = start_connection,
         .connection_closed = end_connection,
-        .log_message = log_message,
-        .log_access = log_nothing};
+        .log_message = log_message};
     char text[256] = "";
     struct mg_init_data init = {.callbacks = &callbacks, .user_data = server, .configuration_options = civetweb_options};
     struct mg_error_data failure = {.text = text, .text_buffer_size = sizeof(text)};
