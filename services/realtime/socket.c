@@ -1,5 +1,6 @@
 #include "services/realtime/socket.h"
 
+#include "gen/realtime_errors.h"
 #include "libshared/base/log.h"
 #include "services/realtime/command.h"
 #include "services/realtime/loop.h"
@@ -11,6 +12,7 @@
 
 #define WRITE_BURST 16 /* frames a turn, so that no socket holds up the others */
 #define QUEUE_FIRST_CAPACITY 8
+#define DISCARD_SIZE_MAX_BYTES ((size_t)1024 * 1024) /* of a frame too large */
 
 _Static_assert(FRAME_HEADROOM_BYTES >= LWS_PRE, "room for the WebSocket header");
 
@@ -196,7 +198,7 @@ static bool write_first(struct socket *socket)
 
 static bool may_close_now(const struct socket *socket)
 {
-    return socket->state == SOCKET_CLOSING && socket->queue_count == 0 &&
+    return socket->state == SOCKET_CLOSING && socket->queue_count == 0 && socket->discard_bytes_left == 0 &&
            (!socket->close_after_answers || socket->job_count == 0);
 }
 
@@ -251,21 +253,44 @@ static void receive_whole(struct socket *socket, struct bytes bytes)
     command_receive(socket, bytes);
 }
 
+/* Closing a connection with unread bytes resets it, and the client would not learn why: so a frame too large is read to its
+ * end, within limits. */
+static void discard(struct socket *socket, size_t length, bool whole)
+{
+    if (socket->discard_bytes_left == 0) {
+        return;
+    }
+    socket->discard_bytes_left = whole || length >= socket->discard_bytes_left ? 0 : socket->discard_bytes_left - length;
+    if (socket->discard_bytes_left == 0) {
+        lws_callback_on_writable(socket->wsi);
+    }
+}
+
+static void refuse_type(struct socket *socket)
+{
+    ERR_AUTO error = err_new(&REALTIME_FRAME_INVALID, "%s takes %s messages", frame_subprotocol_name(socket->subprotocol),
+        socket->subprotocol == FRAME_PROTO ? "binary" : "text");
+    socket_send_err(socket, "", error);
+    socket_close(socket, CLOSE_WRONG_TYPE, false);
+}
+
 void socket_receive(struct socket *socket, const void *bytes, size_t length, size_t left, bool final)
 {
+    bool whole = final && left == 0;
     if (socket->state == SOCKET_CLOSING) {
+        discard(socket, length, whole);
         return;
     }
     bool binary = lws_frame_is_binary(socket->wsi);
     if (binary != (socket->subprotocol == FRAME_PROTO)) {
-        socket_close(socket, CLOSE_WRONG_TYPE, true);
+        refuse_type(socket);
         return;
     }
     if (left > FRAME_SIZE_MAX_BYTES || socket->partial.length + length + left > FRAME_SIZE_MAX_BYTES) {
         socket_close(socket, CLOSE_TOO_LARGE, true);
+        socket->discard_bytes_left = DISCARD_SIZE_MAX_BYTES;
         return;
     }
-    bool whole = final && left == 0;
     if (whole && socket->partial.length == 0) {
         receive_whole(socket, (struct bytes){.data = bytes, .length = length});
         return;
