@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define STATEMENTS_MAX 64
+#define PATIENCE 4 /* times 10 s: joining a group of the mock cluster takes 3 s, and the machine may be busy */
 
 const struct uuid ORG_A = {{0xaa, 1}};
 const struct uuid ORG_B = {{0xbb, 2}};
@@ -44,7 +45,11 @@ void assert_number_(int64_t want, const char *file, int line, const char *format
     va_start(arguments, format);
     vsnprintf(sql, sizeof(sql), format, arguments);
     va_end(arguments);
-    if (!test_pg_wait_number(TEST_DATABASE, sql, want)) {
+    bool reached = false;
+    for (int i = 0; i < PATIENCE && !reached; i++) {
+        reached = test_pg_wait_number(TEST_DATABASE, sql, want);
+    }
+    if (!reached) {
         print_error("%s:%d: %s: %lld instead of %lld\n", file, line, sql, (long long)test_pg_number(TEST_DATABASE, sql),
             (long long)want);
         _fail(file, line);
@@ -92,6 +97,7 @@ void test_bus_clear(void)
 
 void test_bus_open(struct test_bus *test)
 {
+    test->bus_count = 0;
     struct db_options options = test_pg_options(TEST_DATABASE, "kongsi_app", 24);
     options.statements = statements;
     assert_ok(db_pool_open(&options, &test->pool));
@@ -110,6 +116,9 @@ void test_bus_open(struct test_bus *test)
 
 void test_bus_close(struct test_bus *test)
 {
+    while (test->bus_count > 0) { /* of a test that failed */
+        bus_close(test->buses[--test->bus_count]);
+    }
     bus_log_close(test->log);
     rpc_net_free(test->net);
     db_pool_close(test->pool);
@@ -243,6 +252,24 @@ struct bus_consumer_options worker_options(struct worker *worker, const char *na
         .context = worker};
 }
 
+void bus_keep(struct test_bus *test, struct bus *bus)
+{
+    assert_true(test->bus_count < BUSES_MAX);
+    test->buses[test->bus_count++] = bus;
+}
+
+void bus_end(struct test_bus *test, struct bus *bus)
+{
+    for (size_t i = 0; i < test->bus_count; i++) {
+        if (test->buses[i] == bus) {
+            test->buses[i] = test->buses[--test->bus_count];
+            bus_close(bus);
+            return;
+        }
+    }
+    fail();
+}
+
 struct bus *worker_start(struct test_bus *test, struct worker *worker, const char *name, bool durable)
 {
     return worker_start_on(test, worker, name, durable, NULL);
@@ -255,6 +282,7 @@ struct bus *worker_start_on(
     struct bus_options options = {
         .transport = brokers ? BUS_KAFKA : BUS_EMBEDDED, .kafka_brokers = brokers, .net = test->net};
     assert_ok(bus_open(&options, &bus));
+    bus_keep(test, bus);
     struct bus_consumer_options consumer = worker_options(worker, name, durable ? test->pool : NULL);
     assert_ok(bus_add_log(bus, test->log));
     assert_ok(bus_add_consumer(bus, &consumer));

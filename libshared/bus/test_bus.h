@@ -23,10 +23,14 @@
 
 extern const struct uuid ORG_A, ORG_B;
 
+#define BUSES_MAX 8
+
 struct test_bus {
     struct db_pool *pool;
     struct bus_log *log;
     struct rpc_net *net;
+    struct bus *buses[BUSES_MAX]; /* those that run */
+    size_t bus_count;
 };
 
 /* A migrated database; for cmocka_run_group_tests. */
@@ -42,7 +46,7 @@ void assert_ok_(struct err *error, const char *expression, const char *file, int
 /* Failed for this reason; ends the error. */
 #define assert_reason(expression, reason) assert_reason_(expression, reason, #expression, __FILE__, __LINE__)
 void assert_reason_(struct err *error, const struct err_reason *reason, const char *expression, const char *file, int line);
-/* A number of the database, waited for at most 10 s. */
+/* A number of the database, waited for. */
 #define assert_number(want, ...) assert_number_(want, __FILE__, __LINE__, __VA_ARGS__)
 void assert_number_(int64_t want, const char *file, int line, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -74,6 +78,10 @@ struct worker {
     atomic_int disorder;
 };
 struct bus_consumer_options worker_options(struct worker *worker, const char *name, struct db_pool *pool);
+/* Remembers a bus, so that it ends even if the test fails. */
+void bus_keep(struct test_bus *test, struct bus *bus);
+/* Closes one that was kept or started by worker_start. */
+void bus_end(struct test_bus *test, struct bus *bus);
 /* A started bus with one consumer; brokers NULL: embedded. */
 struct bus *worker_start_on(
     struct test_bus *test, struct worker *worker, const char *name, bool durable, const char *brokers);

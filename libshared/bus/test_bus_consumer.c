@@ -43,7 +43,7 @@ static void an_effect_happens_once(void **state)
     append_numbers(&test, ORG_A, -1, 501, 1000, 7);
     assert_effects("tests.once", 1000);
     assert_int_equal(atomic_load(&worker.delivered), 1000);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* Stopped and started again while deliveries fail by chance, after their effect. */
@@ -57,13 +57,13 @@ static void an_effect_happens_once_across_restarts(void **state)
         struct bus *bus = worker_start(&test, &worker, "tests.restart", DURABLE);
         append_numbers(&test, ORG_B, -1, 301 + i * 20, 320 + i * 20, 5);
         pause_ms(60);
-        bus_close(bus);
+        bus_end(&test, bus);
     }
     atomic_store(&worker.percent, 0);
     struct bus *bus = worker_start(&test, &worker, "tests.restart", DURABLE);
     assert_effects("tests.restart", 400);
     assert_number(0, "SELECT count(*) FROM dead_letters");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* Three replicas of one consumer at once. */
@@ -79,7 +79,7 @@ static void replicas_share(void **state)
     append_numbers(&test, ORG_A, -1, 1, 600, 3);
     assert_effects("tests.shared", 600);
     for (int i = 0; i < 3; i++) {
-        bus_close(buses[i]);
+        bus_end(&test, buses[i]);
     }
 }
 
@@ -93,7 +93,7 @@ static void organizations_do_not_mix(void **state)
     struct bus *bus = worker_start(&test, &worker, "tests.mixed", DURABLE);
     assert_effects("tests.mixed", 30);
     assert_number(15, "SELECT count(*) FROM effects WHERE org_id = 'aa010000-0000-0000-0000-000000000000'");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void poison_is_parked_and_others_go_on(void **state)
@@ -108,7 +108,7 @@ static void poison_is_parked_and_others_go_on(void **state)
         "AND reason = 'FIELD_INVALID' AND error = 'as told' AND replay_time IS NULL "
         "AND org_id = 'aa010000-0000-0000-0000-000000000000'");
     assert_number(40, "SELECT position FROM consumer_positions WHERE consumer = 'tests.poison' AND shard = 4");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_parked_event_is_replayed(void **state)
@@ -132,7 +132,7 @@ static void a_parked_event_is_replayed(void **state)
     assert_number(1, "SELECT count(*) FROM dead_letters WHERE replay_time IS NOT NULL");
     assert_ok(bus_replay_dead_letters(bus, "tests.replay", &replay));
     assert_int_equal(replay.delivered, 0);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void what_is_away_is_waited_for(void **state)
@@ -150,7 +150,7 @@ static void what_is_away_is_waited_for(void **state)
     atomic_store(&worker.away, false);
     assert_effects("tests.away", 20);
     assert_number(0, "SELECT count(*) FROM dead_letters");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_new_consumer_begins_where_told(void **state)
@@ -162,6 +162,7 @@ static void a_new_consumer_begins_where_told(void **state)
     struct bus *bus;
     struct bus_options options = {.transport = BUS_EMBEDDED, .net = test.net};
     assert_ok(bus_open(&options, &bus));
+    bus_keep(&test, bus);
     struct bus_consumer_options consumers[] = {
         worker_options(&oldest, "tests.oldest", test.pool), worker_options(&newest, "tests.newest", test.pool)};
     consumers[1].start = BUS_START_NEWEST;
@@ -172,7 +173,7 @@ static void a_new_consumer_begins_where_told(void **state)
     append_numbers(&test, ORG_A, 1, 11, 12, 2);
     assert_effects("tests.oldest", 8);
     assert_effects("tests.newest", 2);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* Rows dropped before they were read: loud, but not for ever. */
@@ -183,13 +184,13 @@ static void what_is_lost_is_passed_over(void **state)
     append_numbers(&test, ORG_A, 1, 1, 3, 3);
     struct bus *bus = worker_start(&test, &worker, "tests.lost", DURABLE);
     assert_effects("tests.lost", 3);
-    bus_close(bus);
+    bus_end(&test, bus);
     append_numbers(&test, ORG_A, 1, 4, 10, 7);
     test_pg_exec(TEST_DATABASE, "DELETE FROM event_log WHERE position BETWEEN 4 AND 8");
     bus = worker_start(&test, &worker, "tests.lost", DURABLE);
     assert_effects("tests.lost", 5);
     assert_number(10, "SELECT position FROM consumer_positions WHERE consumer = 'tests.lost' AND shard = 1");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_crash_of_the_database_is_survived(void **state)
@@ -211,8 +212,8 @@ static void a_crash_of_the_database_is_survived(void **state)
     assert_effects("tests.crash", 300);
     wait_delivered(&edge, 300);
     assert_int_equal(atomic_load(&edge.disorder), 0);
-    bus_close(durable);
-    bus_close(fleeting);
+    bus_end(&test, durable);
+    bus_end(&test, fleeting);
 }
 
 static void a_volatile_consumer_begins_now(void **state)
@@ -225,7 +226,7 @@ static void a_volatile_consumer_begins_now(void **state)
     wait_delivered(&worker, 10);
     assert_int_equal(worker.positions[1], 20);
     assert_int_equal(atomic_load(&worker.disorder), 0);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_volatile_consumer_leaves_out_poison(void **state)
@@ -237,7 +238,7 @@ static void a_volatile_consumer_leaves_out_poison(void **state)
     wait_delivered(&worker, 5);
     assert_int_equal(worker.positions[1], 6);
     assert_number(0, "SELECT count(*) FROM dead_letters");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_stop_is_quick(void **state)
@@ -250,8 +251,8 @@ static void a_stop_is_quick(void **state)
     struct bus *idle = worker_start(&test, &edge, "tests.idle", VOLATILE);
     pause_ms(500);
     int64_t start_ms = clock_monotonic_ms();
-    bus_close(failing);
-    bus_close(idle);
+    bus_end(&test, failing);
+    bus_end(&test, idle);
     assert_in_range(clock_monotonic_ms() - start_ms, 0, 500);
 }
 

@@ -1,4 +1,5 @@
-/* The Kafka transport over librdkafka's mock cluster. */
+/* The Kafka transport over librdkafka's mock cluster; over a real broker when KONGSI_TEST_KAFKA names one (host:port), whose
+ * topics of messaging are deleted. */
 #include "libshared/bus/test_bus.h"
 
 #include "libshared/bus/bus_kafka.h"
@@ -43,8 +44,42 @@ static rd_kafka_t *client_new(rd_kafka_type_t type, const char *brokers)
     return client;
 }
 
+/* On a real broker: an empty one. */
+static void delete_topics(void)
+{
+    rd_kafka_DeleteTopic_t *topics[BUS_TOPICS_MAX + 1];
+    size_t count = 0;
+    for (; messaging_topics[count]; count++) {
+        topics[count] = rd_kafka_DeleteTopic_new(messaging_topics[count]);
+    }
+    topics[count++] = rd_kafka_DeleteTopic_new(DLQ_TOPIC);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(cluster.client);
+    rd_kafka_DeleteTopics(cluster.client, topics, count, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, READ_TIMEOUT_MS);
+    assert_non_null(event);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy_array(topics, count);
+    pause_ms(500); /* the broker forgets them a little later */
+}
+
+static bool is_real(void)
+{
+    if (!getenv("KONGSI_TEST_KAFKA")) {
+        return false;
+    }
+    print_message("a real broker\n");
+    return true;
+}
+
 static void cluster_open(void)
 {
+    if (is_real()) {
+        cluster = (struct cluster){.brokers = getenv("KONGSI_TEST_KAFKA")};
+        cluster.client = client_new(RD_KAFKA_PRODUCER, cluster.brokers);
+        delete_topics();
+        return;
+    }
     rd_kafka_t *host = client_new(RD_KAFKA_PRODUCER, NULL);
     cluster.client = host;
     cluster.mock = rd_kafka_mock_cluster_new(host, 1);
@@ -58,7 +93,9 @@ static void cluster_open(void)
 
 static void cluster_close(void)
 {
-    rd_kafka_mock_cluster_destroy(cluster.mock);
+    if (cluster.mock) {
+        rd_kafka_mock_cluster_destroy(cluster.mock);
+    }
     rd_kafka_destroy(cluster.client);
 }
 
@@ -141,6 +178,7 @@ static struct bus *relay_start(void)
     struct bus *bus;
     struct bus_options options = {.transport = BUS_KAFKA, .kafka_brokers = cluster.brokers, .net = test.net};
     assert_ok(bus_open(&options, &bus));
+    bus_keep(&test, bus);
     assert_ok(bus_add_log(bus, test.log));
     assert_ok(bus_start(bus));
     return bus;
@@ -171,7 +209,7 @@ static void the_relay_speaks_cloudevents(void **state)
     assert_int_equal(strlen(header(message, "ce_id")), UUID_TEXT_LENGTH);
     assert_true(instant_parse(header(message, "ce_time"), strlen(header(message, "ce_time")), &(struct instant){0}));
     tape_free(tape);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_tape_is_in_order(const struct tape *tape)
@@ -190,13 +228,13 @@ static void the_relay_goes_on_where_it_stopped(void **state)
     append_numbers(&test, ORG_A, -1, 1, 300, 50);
     struct bus *bus = relay_start();
     append_numbers(&test, ORG_A, -1, 301, 600, 10);
-    bus_close(bus);
+    bus_end(&test, bus);
     bus = relay_start();
     append_numbers(&test, ORG_A, -1, 601, 700, 10);
     struct tape *tape = tape_read(TEST_TOPIC, BUS_SHARDS, 700);
     a_tape_is_in_order(tape);
     tape_free(tape);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* Two relays take turns; what both publish for a moment, consumers skip. */
@@ -209,11 +247,11 @@ static void relays_take_turns(void **state)
     struct bus *bus = worker_start_on(&test, &worker, "tests.turns", DURABLE, cluster.brokers);
     append_numbers(&test, ORG_A, -1, 1, 200, 5);
     assert_effects("tests.turns", 200);
-    bus_close(first);
+    bus_end(&test, first);
     append_numbers(&test, ORG_A, -1, 201, 300, 5);
     assert_effects("tests.turns", 300);
-    bus_close(second);
-    bus_close(bus);
+    bus_end(&test, second);
+    bus_end(&test, bus);
 }
 
 static void an_effect_happens_once(void **state)
@@ -226,13 +264,13 @@ static void an_effect_happens_once(void **state)
         struct bus *bus = worker_start_on(&test, &worker, "tests.kafka", DURABLE, cluster.brokers);
         append_numbers(&test, ORG_B, -1, 201 + i * 20, 220 + i * 20, 5);
         pause_ms(700);
-        bus_close(bus);
+        bus_end(&test, bus);
     }
     atomic_store(&worker.percent, 0);
     struct bus *bus = worker_start_on(&test, &worker, "tests.kafka", DURABLE, cluster.brokers);
     assert_effects("tests.kafka", 260);
     assert_number(0, "SELECT count(*) FROM dead_letters");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void replicas_share_partitions(void **state)
@@ -250,11 +288,11 @@ static void replicas_share_partitions(void **state)
     }
     assert_true(atomic_load(&workers[1].delivered) > 0);
     assert_effects("tests.group", test_pg_number(TEST_DATABASE, "SELECT count(*) FROM event_log"));
-    bus_close(buses[0]);
+    bus_end(&test, buses[0]);
     int64_t count = test_pg_number(TEST_DATABASE, "SELECT count(*) FROM event_log");
     append_numbers(&test, ORG_A, -1, 1, 64, 32);
     assert_effects("tests.group", count + 64);
-    bus_close(buses[1]);
+    bus_end(&test, buses[1]);
 }
 
 static void a_volatile_consumer_begins_now(void **state)
@@ -270,12 +308,16 @@ static void a_volatile_consumer_begins_now(void **state)
     pause_ms(300);
     assert_int_equal(atomic_load(&worker.delivered), 100);
     assert_int_equal(atomic_load(&worker.disorder), 0);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void produce_errors_lose_nothing(void **state)
 {
     (void)state;
+    if (!cluster.mock) {
+        print_message("skipped: a real broker does not fail when told\n");
+        skip();
+    }
     struct worker worker = {0};
     static const struct {
         const char *name;
@@ -298,12 +340,16 @@ static void produce_errors_lose_nothing(void **state)
         assert_effects("tests.errors", count);
         assert_number(count, "SELECT sum(position)::bigint FROM relay_positions WHERE topic = '" TEST_TOPIC "'");
     }
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_broker_that_comes_back_finds_all(void **state)
 {
     (void)state;
+    if (!cluster.mock) {
+        print_message("skipped: a real broker does not fail when told\n");
+        skip();
+    }
     struct worker worker = {0};
     struct bus *bus = worker_start_on(&test, &worker, "tests.down", DURABLE, cluster.brokers);
     append_numbers(&test, ORG_A, -1, 1, 100, 10);
@@ -315,7 +361,7 @@ static void a_broker_that_comes_back_finds_all(void **state)
     append_numbers(&test, ORG_A, -1, 201, 300, 10);
     assert_number(300, "SELECT sum(position)::bigint FROM relay_positions WHERE topic = '" TEST_TOPIC "'");
     assert_effects("tests.down", 300);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* The bookmark says published, but Kafka never got it. */
@@ -329,7 +375,7 @@ static void gaps_are_filled_from_the_log(void **state)
     test_pg_exec(TEST_DATABASE, "UPDATE relay_positions SET position = 9 WHERE shard = 6 AND topic = '" TEST_TOPIC "'");
     append_numbers(&test, ORG_A, 6, 6, 12, 1); /* 6 to 9 are left out */
     assert_effects("tests.gap", 12);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* The same at the end of the shard: no event shows the gap, the comparison with the heads does. */
@@ -346,7 +392,7 @@ static void what_kafka_does_not_bring_is_fetched(void **state)
         pause_ms(100);
     }
     assert_effects("tests.tail", 9);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 /* Takes the headers. */
@@ -414,7 +460,7 @@ static void unreadable_messages_are_parked(void **state)
     append_numbers(&test, ORG_A, 3, 6, 8, 3);
     assert_effects("tests.poison", 8);
     assert_number(count + 2, "SELECT count(*) FROM dead_letters WHERE position < 0 AND reason = 'BODY_INVALID'");
-    bus_close(bus);
+    bus_end(&test, bus);
     struct tape *tape = tape_read(DLQ_TOPIC, 1, count + 2);
     assert_string_equal(header(tape->messages[0], "kongsi_consumer"), "tests.poison");
     assert_string_equal(header(tape->messages[0], "kongsi_error_reason"), "BODY_INVALID");
@@ -431,7 +477,7 @@ static void poison_is_parked_and_copied(void **state)
     append_numbers(&test, ORG_A, 3, 1, 8, 8);
     assert_effects("tests.copied", 7);
     assert_number(1, "SELECT count(*) FROM dead_letters WHERE position = 4 AND tries = 5");
-    bus_close(bus);
+    bus_end(&test, bus);
     struct tape *tape = tape_read(DLQ_TOPIC, 1, 1);
     assert_string_equal(header(tape->messages[0], "kongsi_tries"), "5");
     assert_string_equal(header(tape->messages[0], "ce_position"), "4");
@@ -451,7 +497,7 @@ static void forgeries_do_no_harm(void **state)
     append_numbers(&test, ORG_A, 3, 6, 8, 3);
     assert_effects("tests.forged", 8);
     assert_number(1, "SELECT count(*) FROM dead_letters WHERE shard = 5 AND position = 1 AND reason = 'BODY_INVALID'");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void a_lost_cluster_is_filled_again(void **state)
@@ -461,7 +507,7 @@ static void a_lost_cluster_is_filled_again(void **state)
     struct bus *bus = worker_start_on(&test, &worker, "tests.lost", DURABLE, cluster.brokers);
     append_numbers(&test, ORG_A, -1, 1, 100, 10);
     assert_effects("tests.lost", 100);
-    bus_close(bus);
+    bus_end(&test, bus);
     cluster_close();
     cluster_open();
     append_numbers(&test, ORG_A, -1, 101, 120, 10);
@@ -469,8 +515,8 @@ static void a_lost_cluster_is_filled_again(void **state)
     struct bus *another = worker_start_on(&test, &other, "tests.found", DURABLE, cluster.brokers);
     assert_effects("tests.found", 120);
     assert_effects("tests.lost", 120);
-    bus_close(another);
-    bus_close(bus);
+    bus_end(&test, another);
+    bus_end(&test, bus);
     struct tape *tape = tape_read(TEST_TOPIC, BUS_SHARDS, 120);
     a_tape_is_in_order(tape);
     tape_free(tape);
@@ -491,7 +537,7 @@ static void what_was_is_said_again_on_request(void **state)
     struct tape *tape = tape_read(TEST_TOPIC, BUS_SHARDS, 136);
     tape_free(tape);
     assert_effects("tests.again", 100);
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 static void what_is_away_is_waited_for(void **state)
@@ -509,7 +555,7 @@ static void what_is_away_is_waited_for(void **state)
     atomic_store(&worker.away, false);
     assert_effects("tests.away", 128);
     assert_number(0, "SELECT count(*) FROM dead_letters");
-    bus_close(bus);
+    bus_end(&test, bus);
 }
 
 int main(void)
