@@ -1,25 +1,16 @@
-import { GlobalOutlined } from '@ant-design/icons';
-import { Select } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { changeLanguage, LANGUAGES, type Language } from '../i18n';
 import { useLanguage } from './hooks';
+import { NativeSelect } from './native-select';
 
-const OPTIONS = Object.entries(LANGUAGES).map(([value, label]) => ({
-  value,
-  label: <span lang={value}>{label}</span>,
-}));
-
-export function LanguageSelect({ bordered = true }: { bordered?: boolean }) {
+export function LanguageSelect() {
   const { t } = useTranslation();
   const language = useLanguage();
   return (
-    <Select
-      aria-label={t('language.label')}
-      variant={bordered ? 'outlined' : 'borderless'}
+    <NativeSelect
+      label={t('language.label')}
       value={language}
-      options={OPTIONS}
-      suffixIcon={<GlobalOutlined />}
-      popupMatchSelectWidth={160}
+      options={Object.entries(LANGUAGES).map(([value, text]) => ({ value, text, lang: value }))}
       onChange={(value) => void changeLanguage(value as Language)}
     />
   );

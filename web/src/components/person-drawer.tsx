@@ -139,6 +139,7 @@ function Invitation({ userId }: { userId: string }) {
       />
       <div className="invitation-link">
         <Input
+          autoFocus
           readOnly
           value={link.url}
           aria-label={t('person.invite')}

@@ -15,7 +15,7 @@ export function PublicPage({ title, children }: { title: string; children: React
       </div>
       <main className="public-main">
         <div className="public-language">
-          <LanguageSelect bordered={false} />
+          <LanguageSelect />
         </div>
         <div className="public-card">
           <div className="public-brand">

@@ -9,6 +9,10 @@ const TEXT_LENGTH_MAX = 20_000; // the schema's limit, in code points
 
 const drafts = new Map<string, string>(); // by conversation, as long as the page lives
 
+export function focusComposer(): void {
+  document.querySelector<HTMLTextAreaElement>('.composer textarea')?.focus();
+}
+
 export function Composer({ conversationId }: { conversationId: string }) {
   const { t } = useTranslation();
   const sync = useSync();

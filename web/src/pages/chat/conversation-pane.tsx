@@ -4,7 +4,8 @@ import { Button, Result } from 'antd';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router-dom';
-import { useNarrow } from '../../components/hooks';
+import { departmentName } from '../../components/department-name';
+import { useLanguage, useNarrow } from '../../components/hooks';
 import { PersonDrawer } from '../../components/person-drawer';
 import { GroupAvatar, UserAvatar } from '../../components/user-avatar';
 import type { Conversation } from '../../store/model';
@@ -50,11 +51,12 @@ function PaneHeader({ conversation }: { conversation: Conversation }) {
   const name = useConversationName(conversation);
   const peer = useUser(conversation.peerId);
   const department = useApp((state) => state.directory.departments[peer?.departmentId ?? '']);
+  const language = useLanguage();
   const [showing, setShowing] = useState(false);
   const group = conversation.kind === 'group';
   const detail = group
     ? t('group.memberCount', { count: conversation.memberCount })
-    : [department?.name, peer?.title].filter(Boolean).join(' · ');
+    : [department && departmentName(department, language), peer?.title].filter(Boolean).join(' · ');
   return (
     <header className="pane-head">
       {narrow && (

@@ -49,7 +49,9 @@ function Group({ conversation }: { conversation: Conversation }) {
         <GroupName conversation={conversation} administers={administers} />
       </div>
       <div className="group-members-head">
-        <h3>{t('group.memberCount', { count: conversation.memberCount })}</h3>
+        <h3 id="group-members" tabIndex={-1}>
+          {t('group.memberCount', { count: conversation.memberCount })}
+        </h3>
         {administers && (
           <Button size="small" icon={<UserAddOutlined />} onClick={() => setAdding(true)}>
             {t('group.add')}
@@ -83,6 +85,7 @@ function GroupName({ conversation, administers }: { conversation: Conversation; 
   const { t } = useTranslation();
   const action = useAction();
   const [editing, setEditing] = useState(false);
+  const [edited, setEdited] = useState(false);
   const [name, setName] = useState('');
   if (!editing) {
     return (
@@ -92,10 +95,12 @@ function GroupName({ conversation, administers }: { conversation: Conversation; 
           <Button
             type="text"
             icon={<EditOutlined />}
+            autoFocus={edited} // back where the edit began
             aria-label={t('group.rename')}
             onClick={() => {
               setName(conversation.name);
               setEditing(true);
+              setEdited(true);
             }}
           />
         )}
@@ -141,6 +146,7 @@ function MemberItem({ member, conversation }: { member: Member; conversation: Co
   const remove = () =>
     action.run(async () => {
       await removeMember(conversation.id, member.userId);
+      document.getElementById('group-members')?.focus(); // the button goes away
       await Promise.all([sync.getConversation(conversation.id), sync.listMembers(conversation.id)]);
     });
   return (
@@ -158,7 +164,13 @@ function MemberItem({ member, conversation }: { member: Member; conversation: Co
           cancelText={t('common.cancel')}
           onConfirm={remove}
         >
-          <Button size="small" danger loading={action.busy} aria-label={t('group.removeNamed', { name })}>
+          <Button
+            size="small"
+            type="text"
+            danger
+            loading={action.busy}
+            aria-label={t('group.removeNamed', { name })}
+          >
             {t('group.remove')}
           </Button>
         </Popconfirm>

@@ -15,6 +15,7 @@ import { splitLinks } from './links';
 interface MessageProps {
   message: Message;
   first: boolean; // of a run of one sender: with name and picture
+  last: boolean; // of the run: with the time
   own: boolean;
   kind: Conversation['kind'];
   onReceipts: (message: Message) => void;
@@ -23,6 +24,7 @@ interface MessageProps {
 export const MessageItem = memo(function MessageItem({
   message,
   first,
+  last,
   own,
   kind,
   onReceipts,
@@ -45,7 +47,7 @@ export const MessageItem = memo(function MessageItem({
         <div className="bubble">
           <MessageText text={message.text} />
         </div>
-        <div className="message-foot">
+        <div className={`message-foot ${own || last ? '' : 'message-foot-quiet'}`}>
           <time dateTime={message.createTime}>{clockTime(message.createTime, language)}</time>
           {own && <Receipts message={message} kind={kind} onReceipts={onReceipts} />}
         </div>

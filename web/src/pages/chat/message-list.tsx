@@ -96,6 +96,7 @@ function RowItem({ row, kind, me, now, onReceipts }: RowProps) {
         <MessageItem
           message={row.message}
           first={row.first}
+          last={row.last}
           own={row.message.senderId === me}
           kind={kind}
           onReceipts={onReceipts}

@@ -23,9 +23,9 @@ it('groups by day, marks what is new, joins runs of one sender', () => {
     message(4, 'a', at(2, 9)),
   ];
   const rows = messageRows(messages, [], 3, 'me').map((row) =>
-    row.kind === 'message' ? `${row.message.seq}${row.first ? '+' : ''}` : row.kind,
+    row.kind === 'message' ? `${row.message.seq}${row.first ? '+' : ''}${row.last ? '.' : ''}` : row.kind,
   );
-  expect(rows).toEqual(['day', '1+', '2', '3+', 'day', 'new', '4+']);
+  expect(rows).toEqual(['day', '1+', '2.', '3+.', 'day', 'new', '4+.']);
 });
 
 it('marks nothing when everything had been read', () => {

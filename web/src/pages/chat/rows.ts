@@ -8,7 +8,7 @@ const RUN_MS = 5 * 60_000;
 export type Row =
   | { kind: 'day'; key: string; time: string }
   | { kind: 'new'; key: string }
-  | { kind: 'message'; key: string; message: Message; first: boolean }
+  | { kind: 'message'; key: string; message: Message; first: boolean; last: boolean }
   | { kind: 'pending'; key: string; pending: PendingMessage; first: boolean };
 
 /** `newAfter`: the seq up to which the person had read when the conversation was opened. */
@@ -30,13 +30,16 @@ export function messageRows(
       if (before) rows.push({ kind: 'new', key: 'new' });
     }
     const first = newDay || marks || !before || !sameRun(before, message);
+    const previousRow = rows.at(-1);
     // The key outlives the change from pending to sent, so that nothing flickers.
     rows.push({
       kind: 'message',
       key: message.senderId === me ? message.requestId || message.id : message.id,
       message,
       first,
+      last: true,
     });
+    if (!first && previousRow?.kind === 'message') previousRow.last = false;
     before = message;
   }
   let previous = before?.senderId === me;

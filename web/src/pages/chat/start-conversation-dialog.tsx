@@ -1,26 +1,49 @@
 import { Alert, Button, Form, Input, Modal } from 'antd';
-import { useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router-dom';
+import { useNarrow } from '../../components/hooks';
 import { PeoplePicker } from '../../components/people-picker';
 import { errorText } from '../../i18n/errors';
 import { useApp } from '../../store/store';
 import { uuid } from '../../store/uuid';
 import { startDirect, startGroup } from '../../sync/actions';
+import { focusComposer } from './composer';
 
 const NAME_LENGTH_MAX = 100;
 
 /** One person chosen: a direct conversation. More: a group, with a name. */
 export function StartConversationDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { t } = useTranslation();
+  const narrow = useNarrow();
+  const [started, setStarted] = useState(false);
+  useEffect(() => {
+    if (open) setStarted(false);
+  }, [open]);
   return (
-    <Modal open={open} onCancel={onClose} footer={null} title={t('start.title')} width={560} destroyOnHidden>
-      <StartConversation onClose={onClose} />
+    <Modal
+      open={open}
+      onCancel={onClose}
+      footer={null}
+      title={t('start.title')}
+      width={560}
+      destroyOnHidden
+      // Where the eyes go next: back to the button, or on to the conversation.
+      focusTriggerAfterClose={!started}
+      afterClose={() => started && !narrow && focusComposer()}
+    >
+      <StartConversation
+        onCancel={onClose}
+        onStarted={() => {
+          setStarted(true);
+          onClose();
+        }}
+      />
     </Modal>
   );
 }
 
-function StartConversation({ onClose }: { onClose: () => void }) {
+function StartConversation({ onCancel, onStarted }: { onCancel: () => void; onStarted: () => void }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const me = useApp((state) => state.chat.me);
@@ -42,7 +65,7 @@ function StartConversation({ onClose }: { onClose: () => void }) {
       const conversation = group
         ? await startGroup(name.trim(), selected, requestId.current)
         : await startDirect(only);
-      onClose();
+      onStarted();
       navigate(`/conversations/${conversation.id}`);
     } catch (failure) {
       setError(failure);
@@ -74,7 +97,7 @@ function StartConversation({ onClose }: { onClose: () => void }) {
         {error !== null && <Alert type="error" showIcon message={errorText(error, t)} />}
       </div>
       <div className="dialog-foot">
-        <Button onClick={onClose}>{t('common.cancel')}</Button>
+        <Button onClick={onCancel}>{t('common.cancel')}</Button>
         <Button type="primary" htmlType="submit" loading={busy} disabled={!ready}>
           {group ? t('start.group', { count: selected.length + 1 }) : t('start.direct')}
         </Button>

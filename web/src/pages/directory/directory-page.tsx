@@ -1,9 +1,10 @@
 import { CaretDownOutlined, CaretRightOutlined, SearchOutlined } from '@ant-design/icons';
-import { Empty, Input, Select, Skeleton } from 'antd';
+import { Empty, Input, Skeleton } from 'antd';
 import { useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { departmentName } from '../../components/department-name';
 import { useLanguage, useNarrow } from '../../components/hooks';
+import { NativeSelect } from '../../components/native-select';
 import { PersonDrawer } from '../../components/person-drawer';
 import { UserAvatar } from '../../components/user-avatar';
 import {
@@ -87,24 +88,20 @@ function DepartmentSelect({ tree, chosen, onChoose }: ChooseProps & { tree: Depa
   const { t } = useTranslation();
   const language = useLanguage();
   const options = useMemo(() => {
-    const flat = (nodes: DepartmentNode[], depth: number): { value: string; label: string }[] =>
+    const flat = (nodes: DepartmentNode[], depth: number): { value: string; text: string }[] =>
       nodes.flatMap((node) => [
         {
           value: node.department.id,
-          label: `${'\u2003'.repeat(depth)}${departmentName(node.department, language)} (${node.userCount})`,
+          text: `${'\u2003'.repeat(depth)}${departmentName(node.department, language)} (${node.userCount})`,
         },
         ...flat(node.children, depth + 1),
       ]);
     return flat(tree, 0);
   }, [tree, language]);
   return (
-    <Select
-      className="directory-select"
-      aria-label={t('directory.departments')}
-      value={chosen}
-      options={options}
-      onChange={onChoose}
-    />
+    <div className="directory-select">
+      <NativeSelect label={t('directory.departments')} value={chosen} options={options} onChange={onChoose} />
+    </div>
   );
 }
 
