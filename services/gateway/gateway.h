@@ -17,6 +17,7 @@ struct gateway_config {
     int64_t body_size_max_bytes;
     struct config_strings cors_origins;
     struct config_strings trusted_proxies;
+    struct config_strings metrics_addresses;
     int64_t rate_general_per_minute;
     int64_t rate_sign_in_per_minute;
     int64_t rate_send_per_minute;

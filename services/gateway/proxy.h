@@ -3,5 +3,6 @@
 
 #include "libshared/rpc/http.h"
 
-/* Answers the exchange with what `base_url` answers to the same method, target, fields and body. Unreachable: KONGSI_UNAVAILABLE. */
+/* Answers the exchange with what `base_url` answers to the same method, target, fields and body. Unreachable:
+ * KONGSI_UNAVAILABLE. */
 void proxy_stream(struct http_exchange *exchange, const char *base_url);

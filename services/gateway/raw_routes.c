@@ -9,7 +9,7 @@ static bool fits(const char *template, const char *path)
 {
     while (*template && *path) {
         if (*template != '{') {
-            if (*template++ != *path++) {
+            if (*template ++ != *path++) {
                 return false;
             }
             continue;

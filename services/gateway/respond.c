@@ -32,12 +32,12 @@ void respond_common(const struct gateway *gateway, struct http_exchange *exchang
     http_set_header(exchange, "Cross-Origin-Opener-Policy", "same-origin");
     http_set_header(exchange, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
     if (gateway->config->cors_origins.count > 0) {
-        http_set_header(exchange, "Vary", "Origin, Accept-Encoding");
+        http_set_header(exchange, "Vary", RESPOND_VARY);
     }
     const char *origin = http_header(exchange, "Origin");
     if (is_allowed_origin(gateway, origin)) {
         http_set_header(exchange, "Access-Control-Allow-Origin", origin);
-        http_set_header(exchange, "Access-Control-Expose-Headers", "ETag, Retry-After");
+        http_set_header(exchange, "Access-Control-Expose-Headers", "ETag, Kongsi-Trace-Id, Retry-After");
     }
 }
 
@@ -48,7 +48,8 @@ bool respond_preflight(const struct gateway *gateway, struct http_exchange *exch
         return false;
     }
     http_set_header(exchange, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
-    http_set_header(exchange, "Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match");
+    http_set_header(exchange, "Access-Control-Allow-Headers",
+        "Authorization, Content-Type, Idempotency-Key, If-None-Match, Traceparent");
     http_set_header(exchange, "Access-Control-Max-Age", CORS_MAX_AGE_SECONDS);
     http_respond(exchange, 204, NULL, "", 0);
     return true;
@@ -98,7 +99,7 @@ void respond_text(struct http_exchange *exchange, const char *content_type, cons
         buf_init(&packed, length + GZIP_SIZE_MIN_BYTES);
         if (respond_gzip(text, length, GZIP_LEVEL, &packed) && packed.length < length) {
             http_set_header(exchange, "Content-Encoding", "gzip");
-            http_set_header(exchange, "Vary", "Origin, Accept-Encoding");
+            http_set_header(exchange, "Vary", RESPOND_VARY);
             http_respond(exchange, 200, content_type, packed.data, packed.length);
             return;
         }

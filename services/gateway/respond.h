@@ -3,6 +3,9 @@
 
 #include "services/gateway/gateway.h"
 
+/* What answers depend on besides the target: said of all of them, so that no cache mixes them up. */
+#define RESPOND_VARY "Origin, Accept-Encoding"
+
 /* Headers every answer has; CORS headers when the Origin is one of the configured. */
 void respond_common(const struct gateway *gateway, struct http_exchange *exchange);
 /* A CORS preflight; false when it is not one. */

@@ -14,6 +14,7 @@
 
 #define ANSWER_SIZE_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define BEARER "Bearer "
+#define TRACE_ID_SIZE 33
 
 static METRIC_DEFINE(g_limited, METRIC_COUNTER, "kongsi_gateway_rate_limited_total", "Requests refused by a rate limit.");
 
@@ -59,27 +60,35 @@ const char *rest_client_address(const struct gateway *gateway, struct http_excha
     return peer;
 }
 
-/* Who asks, as far as the gateway needs it: for limits, and to refuse early. Every service verifies the token itself again. */
-static struct err *identify(struct gateway *gateway, struct http_exchange *exchange, bool required, struct rpc_ctx *ctx)
+enum token_use { TOKEN_IGNORED, TOKEN_OPTIONAL, TOKEN_REQUIRED };
+
+/* Who asks, as far as the gateway needs it: for limits, and to refuse early. Every service verifies the token itself again.
+ */
+static struct err *identify(struct gateway *gateway, struct http_exchange *exchange, enum token_use use, struct rpc_ctx *ctx)
 {
     const char *authorization = http_header(exchange, "Authorization");
     ctx->caller = (struct rpc_caller){.kind = RPC_CALLER_ANONYMOUS, .permissions = ""};
-    if (!required) {
+    if (use == TOKEN_IGNORED) {
         return NULL;
     }
     if (!authorization || strncasecmp(authorization, BEARER, strlen(BEARER)) != 0) {
-        return err_new(&KONGSI_TOKEN_MISSING, "send the access token as: Authorization: Bearer …");
+        return use == TOKEN_OPTIONAL ? NULL
+                                     : err_new(&KONGSI_TOKEN_MISSING, "send the access token as: Authorization: Bearer …");
     }
     ctx->access_token = authorization + strlen(BEARER);
-    return token_verify(gateway->env->tokens, ctx->arena, ctx->access_token, ctx->now, &ctx->caller);
+    struct err *error = token_verify(gateway->env->tokens, ctx->arena, ctx->access_token, ctx->now, &ctx->caller);
+    if (use == TOKEN_OPTIONAL) { /* the route's handler says what is wrong with it */
+        err_free(error);
+        error = NULL;
+    }
+    return error;
 }
 
 static struct err *take_rate(struct gateway *gateway, const struct rpc_ctx *ctx, int rate_class)
 {
     char user[UUID_TEXT_SIZE];
-    const char *key =
-        ctx->caller.kind == RPC_CALLER_USER ? uuid_format(ctx->caller.user_id, user) : ctx->client_address;
-    int64_t wait_ms;
+    const char *key = ctx->caller.kind == RPC_CALLER_USER ? uuid_format(ctx->caller.user_id, user) : ctx->client_address;
+    int64_t wait_ms = 0;
     if (rate_limiter_take(gateway->limiter, rate_class, key, clock_monotonic_ms(), &wait_ms)) {
         return NULL;
     }
@@ -89,23 +98,35 @@ static struct err *take_rate(struct gateway *gateway, const struct rpc_ctx *ctx,
         "%lld", seconds);
 }
 
-static struct err *open_ctx(struct gateway *gateway, struct http_exchange *exchange, bool needs_user, int rate_class,
-    struct rpc_ctx *ctx)
+/* The context of a request: its trace, its caller, its place in the rate limits. Wrong tokens count too, for their address.
+ */
+static struct err *open_ctx(
+    struct gateway *gateway, struct http_exchange *exchange, enum token_use use, int rate_class, struct rpc_ctx *ctx)
 {
     rpc_ctx_init_self(ctx, gateway->env->net, http_arena(exchange), RPC_TIMEOUT_DEFAULT_MS);
     snprintf(ctx->client_address, sizeof(ctx->client_address), "%s", rest_client_address(gateway, exchange));
-    rpc_traceparent_next(http_header(exchange, "traceparent"), ctx->traceparent);
-    ERR_TRY(identify(gateway, exchange, needs_user, ctx));
-    return take_rate(gateway, ctx, rate_class);
+    rpc_traceparent_next(http_header(exchange, "Traceparent"), ctx->traceparent);
+    rpc_log_context("gateway", ctx->traceparent);
+    char trace_id[TRACE_ID_SIZE];
+    snprintf(trace_id, sizeof(trace_id), "%.32s", ctx->traceparent + strlen("00-"));
+    http_set_header(exchange, "Kongsi-Trace-Id", trace_id);
+    struct err *error = identify(gateway, exchange, use, ctx);
+    struct err *limited = take_rate(gateway, ctx, rate_class);
+    if (limited) {
+        err_free(error);
+        return limited;
+    }
+    return error;
 }
 
 static struct err *call(struct gateway *gateway, struct http_exchange *exchange, const struct route_match *match)
 {
     const struct schema_method *method = match->method;
     struct rpc_ctx ctx;
-    ERR_TRY(open_ctx(gateway, exchange, method->access == SCHEMA_ACCESS_USER, method->rate_class, &ctx));
-    size_t size_max = method->body_size_max_bytes ? (size_t)method->body_size_max_bytes
-                                                  : (size_t)gateway->config->body_size_max_bytes;
+    bool needs_user = method->access == SCHEMA_ACCESS_USER;
+    ERR_TRY(open_ctx(gateway, exchange, needs_user ? TOKEN_REQUIRED : TOKEN_IGNORED, method->rate_class, &ctx));
+    size_t size_max =
+        method->body_size_max_bytes ? (size_t)method->body_size_max_bytes : (size_t)gateway->config->body_size_max_bytes;
     BUF_AUTO wire, json;
     buf_init(&wire, size_max + HTTP_TARGET_LENGTH_MAX + 1024);
     buf_init(&json, ANSWER_SIZE_MAX_BYTES);
@@ -125,8 +146,8 @@ static bool handle_raw_here(struct gateway *gateway, struct http_exchange *excha
     const struct service_instance *instance = gateway->env->instances;
     for (; instance->def; instance++) {
         const char *const *segments;
-        const struct service_http_route *route = service_http_find_route(
-            instance->def, method, http_path(exchange), http_arena(exchange), &segments);
+        const struct service_http_route *route =
+            service_http_find_route(instance->def, method, http_path(exchange), http_arena(exchange), &segments);
         if (route) {
             route->handler(exchange, instance->state, segments);
             return true;
@@ -155,7 +176,7 @@ static bool handle_raw(struct gateway *gateway, struct http_exchange *exchange)
         return false;
     }
     struct rpc_ctx ctx;
-    struct err *error = open_ctx(gateway, exchange, false, 0, &ctx);
+    struct err *error = open_ctx(gateway, exchange, TOKEN_OPTIONAL, 0, &ctx);
     if (error) {
         http_respond_err(exchange, error);
         return true;
@@ -170,6 +191,18 @@ static unsigned raw_verbs(const char *path)
         verbs |= raw_routes_find(RAW_METHODS[i], path) ? 1u << verb_of(RAW_METHODS[i]) : 0;
     }
     return verbs;
+}
+
+/* A path that exists, but not with this method. OPTIONS asks for just that answer. */
+static void respond_allowed(struct http_exchange *exchange, unsigned allowed_verbs)
+{
+    set_allow(exchange, allowed_verbs);
+    if (strcmp(http_method(exchange), "OPTIONS") == 0) {
+        http_respond(exchange, 204, NULL, "", 0);
+        return;
+    }
+    http_respond_err(
+        exchange, err_new(&KONGSI_METHOD_NOT_ALLOWED, "%s is not allowed here, see Allow", http_method(exchange)));
 }
 
 void rest_handle(struct gateway *gateway, struct http_exchange *exchange)
@@ -189,9 +222,7 @@ void rest_handle(struct gateway *gateway, struct http_exchange *exchange)
     }
     unsigned allowed = match.allowed_verbs | raw_verbs(path);
     if (allowed) {
-        set_allow(exchange, allowed);
-        http_respond_err(
-            exchange, err_new(&KONGSI_METHOD_NOT_ALLOWED, "%s is not allowed here, see Allow", http_method(exchange)));
+        respond_allowed(exchange, allowed);
         return;
     }
     http_respond_err(exchange, err_new(&KONGSI_ROUTE_NOT_FOUND, "no operation has the path %.200s", path));

@@ -9,16 +9,21 @@
 
 #define QUERY_FIELDS_MAX 100
 
-static bool wire_has(const struct buf *wire, uint32_t number)
+static bool wire_find(const struct buf *wire, uint32_t number, struct wire_field *ret_field)
 {
     struct wire_reader reader = wire_reader((struct bytes){(const uint8_t *)wire->data, wire->length});
-    struct wire_field field;
-    while (wire_next(&reader, &field)) {
-        if (field.number == number) {
+    while (wire_next(&reader, ret_field)) {
+        if (ret_field->number == number) {
             return true;
         }
     }
     return false;
+}
+
+static bool wire_has(const struct buf *wire, uint32_t number)
+{
+    struct wire_field field;
+    return wire_find(wire, number, &field);
 }
 
 static struct err *invalid_field(const char *name, const char *what)
@@ -48,8 +53,8 @@ static struct err *read_body(
     return json_to_wire(method->input, (const char *)body.data, body.length, wire);
 }
 
-static struct err *add_text(
-    struct http_exchange *exchange, const struct schema_field *field, const char *text, size_t length, bool query, struct buf *wire)
+static struct err *add_text(struct http_exchange *exchange, const struct schema_field *field, const char *text,
+    size_t length, bool query, struct buf *wire)
 {
     if (!field->repeated && wire_has(wire, field->number)) {
         return invalid_field(field->name, "is given more than once; give it in one place");
@@ -78,7 +83,8 @@ static struct err *add_query_pair(
     char *name = http_percent_decode(http_arena(exchange), pair, name_length, true);
     const struct schema_field *field = name ? schema_find_field(method->input, name, strlen(name)) : NULL;
     if (!field || method->body || field->type == SCHEMA_MESSAGE) {
-        return err_with(err_new(&KONGSI_FIELD_UNKNOWN, "this operation has no query parameter %.100s", name ? name : "of that name"),
+        return err_with(
+            err_new(&KONGSI_FIELD_UNKNOWN, "this operation has no query parameter %.100s", name ? name : "of that name"),
             "field", "%.100s", name ? name : "");
     }
     const char *value = equals ? equals + 1 : "";
@@ -101,29 +107,39 @@ static struct err *add_query(struct http_exchange *exchange, const struct schema
     return NULL;
 }
 
-/* request_id may come as the header Idempotency-Key; without either there is a fresh one, good for this attempt alone. */
+/* Whether the field, whose text the codec has checked, is this UUID: in either case of its letters. */
+static bool is_uuid(const struct wire_field *field, struct uuid uuid)
+{
+    char text[UUID_TEXT_SIZE];
+    struct uuid other;
+    if (field->type != WIRE_BYTES || field->bytes.length != UUID_TEXT_LENGTH) {
+        return false;
+    }
+    memcpy(text, field->bytes.data, UUID_TEXT_LENGTH);
+    text[UUID_TEXT_LENGTH] = '\0';
+    return uuid_parse(text, &other) && memcmp(&other, &uuid, sizeof(uuid)) == 0;
+}
+
+/* request_id may come as the header Idempotency-Key, or as both when they are equal; without either there is a fresh one,
+ * good for this attempt alone. */
 static struct err *add_request_id(struct http_exchange *exchange, const struct schema_method *method, struct buf *wire)
 {
     const struct schema_field *field = method->input->request_id;
     const char *key = http_header(exchange, "Idempotency-Key");
+    struct wire_field given;
+    struct uuid uuid = {{0}};
     if (!field) {
         return NULL;
     }
-    bool in_body = wire_has(wire, field->number);
-    if (in_body && key) {
-        return invalid_field(field->name, "stands in the body and in Idempotency-Key; give it in one place");
-    }
-    if (in_body) {
-        return NULL;
-    }
-    char fresh[UUID_TEXT_SIZE];
-    struct uuid uuid;
-    if (!key) {
-        key = uuid_format(uuid_v7(instant_now()), fresh);
-    } else if (!uuid_parse(key, &uuid)) {
+    if (key && !uuid_parse(key, &uuid)) {
         return err_with(invalid_field("Idempotency-Key", "is not a UUID"), "value", "%.100s", key);
     }
-    return json_text_to_wire(field, key, strlen(key), wire);
+    if (wire_find(wire, field->number, &given)) {
+        return !key || is_uuid(&given, uuid) ? NULL : invalid_field(field->name, "is not what Idempotency-Key says");
+    }
+    char text[UUID_TEXT_SIZE];
+    const char *value = uuid_format(key ? uuid : uuid_v7(instant_now()), text);
+    return json_text_to_wire(field, value, strlen(value), wire);
 }
 
 struct err *rest_read_fields(

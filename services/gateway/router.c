@@ -81,8 +81,8 @@ static struct err *add_route(struct router *router, const struct schema_method *
     ERR_TRY(parse_template(method, route));
     for (size_t i = 0; i < router->count; i++) {
         if (same_template(route, &router->routes[i])) {
-            return err_new(&KONGSI_INTERNAL, "%s and %s share the path %s", method->name, router->routes[i].method->name,
-                method->path);
+            return err_new(
+                &KONGSI_INTERNAL, "%s and %s share the path %s", method->name, router->routes[i].method->name, method->path);
         }
     }
     router->count++;
@@ -154,8 +154,7 @@ static bool match_route(const struct route *route, const char *path, struct rout
     return *at == '\0';
 }
 
-void router_find(
-    const struct router *router, enum schema_http_verb verb, const char *path, struct route_match *ret_match)
+void router_find(const struct router *router, enum schema_http_verb verb, const char *path, struct route_match *ret_match)
 {
     *ret_match = (struct route_match){.method = NULL};
     struct route_match candidate = {.method = NULL};

@@ -23,10 +23,9 @@ struct route_match {
 
 struct router;
 
-/* Routes of all methods with a path that the public may reach; ACCESS_SERVICE has none. Reason: KONGSI_INTERNAL for a template that is
- * not of the form we read, or two methods with the same one. */
+/* Routes of all methods with a path that the public may reach; ACCESS_SERVICE has none. Reason: KONGSI_INTERNAL for a
+ * template that is not of the form we read, or two methods with the same one. */
 ERR_RESULT struct err *router_new(const struct schema *schema, struct router **ret_router);
 void router_free(struct router *router);
 /* Fills *ret_match; method NULL when no template with this verb fits. */
-void router_find(
-    const struct router *router, enum schema_http_verb verb, const char *path, struct route_match *ret_match);
+void router_find(const struct router *router, enum schema_http_verb verb, const char *path, struct route_match *ret_match);

@@ -15,21 +15,23 @@
 
 #define DRAIN_MS 15000
 
-#define FIELD(type_, member, ...)                                                                                            \
-    {                                                                                                                        \
-        .key = #member, .type = (type_), .offset = offsetof(struct gateway_config, member), __VA_ARGS__                      \
+#define FIELD(type_, member, ...)                                                                                           \
+    {                                                                                                                       \
+        .key = #member, .type = (type_), .offset = offsetof(struct gateway_config, member), __VA_ARGS__                     \
     }
 
 static const struct config_field CONFIG_FIELDS[] = {
     FIELD(CONFIG_STRING, address, .default_text = "127.0.0.1", .help = "Address to listen on; 0.0.0.0 for all."),
-    FIELD(CONFIG_INT, port, .default_text = "8080", .minimum = 1, .maximum = 65535, .help = "Port of REST and the web client."),
+    FIELD(CONFIG_INT, port, .default_text = "8080", .minimum = 1, .maximum = 65535,
+        .help = "Port of REST and the web client."),
     FIELD(CONFIG_INT, threads, .default_text = "64", .minimum = 2, .maximum = 512,
         .help = "Threads, and so connections served at the same time."),
     FIELD(CONFIG_INT, queue_max, .default_text = "512", .minimum = 1, .maximum = 65535,
         .help = "Connections that wait for a thread at most."),
     FIELD(CONFIG_STRING, web_root, .help = "Folder of the built web client; empty: not served."),
     FIELD(CONFIG_STRING, realtime_url,
-        .help = "Address of the WebSocket as browsers reach it, ws:// or wss://; empty: the page's host with realtime_port."),
+        .help =
+            "Address of the WebSocket as browsers reach it, ws:// or wss://; empty: the page's host with realtime_port."),
     FIELD(CONFIG_INT, realtime_port, .default_text = "8081", .minimum = 1, .maximum = 65535,
         .help = "Port browsers find the WebSocket on, when realtime_url is empty."),
     FIELD(CONFIG_INT, body_size_max_bytes, .default_text = "1048576", .minimum = 1024, .maximum = 33554432,
@@ -37,6 +39,8 @@ static const struct config_field CONFIG_FIELDS[] = {
     FIELD(CONFIG_STRING_LIST, cors_origins, .help = "Origins whose pages may call the API, such as https://app.example."),
     FIELD(CONFIG_STRING_LIST, trusted_proxies,
         .help = "Addresses of proxies in front, whose X-Forwarded-For tells the client's address."),
+    FIELD(CONFIG_STRING_LIST, metrics_addresses,
+        .help = "Addresses that may read /metrics besides this machine's own programs."),
     FIELD(CONFIG_INT, rate_general_per_minute, .default_text = "1200", .minimum = 1, .maximum = 1000000,
         .help = "Requests a person, or an address without a token, may make a minute."),
     FIELD(CONFIG_INT, rate_sign_in_per_minute, .default_text = "30", .minimum = 1, .maximum = 1000000,
@@ -48,13 +52,29 @@ static const struct config_field CONFIG_FIELDS[] = {
     {.key = NULL},
 };
 
+/* Metrics are for this machine and for whom the configuration names; a proxy's word about others is none for them. */
+static bool may_read_metrics(const struct gateway *gateway, const struct http_exchange *exchange)
+{
+    const char *address = http_client_address(exchange);
+    if (str_starts_with(address, "127.") || strcmp(address, "::1") == 0) {
+        return !http_header(exchange, "X-Forwarded-For") && !http_header(exchange, "Forwarded");
+    }
+    for (size_t i = 0; i < gateway->config->metrics_addresses.count; i++) {
+        if (strcmp(gateway->config->metrics_addresses.items[i], address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void handle(struct http_exchange *exchange, void *context)
 {
     struct gateway *gateway = context;
-    if (service_http_handle_health(exchange)) {
+    respond_common(gateway, exchange);
+    bool metrics = strcmp(http_path(exchange), "/metrics") == 0;
+    if ((!metrics || may_read_metrics(gateway, exchange)) && service_http_handle_health(exchange)) {
         return;
     }
-    respond_common(gateway, exchange);
     if (respond_preflight(gateway, exchange)) {
         return;
     }
@@ -62,7 +82,7 @@ static void handle(struct http_exchange *exchange, void *context)
         rest_handle(gateway, exchange);
         return;
     }
-    if (!static_site_handle(gateway->site, exchange)) {
+    if (metrics || !static_site_handle(gateway->site, exchange)) {
         http_respond_err(exchange, err_new(&KONGSI_ROUTE_NOT_FOUND, "nothing is at %.200s", http_path(exchange)));
     }
 }
@@ -81,8 +101,8 @@ static struct err *open_site(struct gateway *gateway)
     }
     ERR_TRY(static_site_add(gateway->site, "/config.json", "application/json",
         (struct bytes){(const uint8_t *)gateway->config_json, strlen(gateway->config_json)}));
-    ERR_TRY(static_site_add(gateway->site, "/openapi.json", "application/json",
-        (struct bytes){openapi_document, openapi_document_length}));
+    ERR_TRY(static_site_add(
+        gateway->site, "/openapi.json", "application/json", (struct bytes){openapi_document, openapi_document_length}));
     return api_page_add(gateway->site);
 }
 

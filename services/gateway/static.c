@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define GZIP_LEVEL_BEST 9
-#define ETAG_SIZE 36
+#define ETAG_SIZE 40
 
 struct static_file {
     char *path; /* "/assets/index-3f2a.js" */
@@ -23,8 +23,9 @@ struct static_file {
     struct bytes content;
     struct bytes packed; /* gzip; empty when it does not pay */
     char etag[ETAG_SIZE];
-    bool owned;     /* content was read here */
-    bool immutable; /* the name has the content's hash */
+    char packed_etag[ETAG_SIZE]; /* other bytes, so another tag (RFC 9110, section 8.8.3.3) */
+    bool owned;                  /* content was read here */
+    bool immutable;              /* the name has the content's hash */
 };
 
 struct static_site {
@@ -68,6 +69,7 @@ static void make_etag(struct static_file *file)
     crypto_hash_sha256(digest, file->content.data, file->content.length);
     sodium_bin2hex(hex, sizeof(hex), digest, 16);
     snprintf(file->etag, sizeof(file->etag), "\"%s\"", hex);
+    snprintf(file->packed_etag, sizeof(file->packed_etag), "\"%s-gz\"", hex);
 }
 
 static struct bytes pack(struct bytes content)
@@ -82,7 +84,8 @@ static struct bytes pack(struct bytes content)
     return (struct bytes){(const uint8_t *)packed.data, packed.length};
 }
 
-static struct err *add(struct static_site *site, const char *path, const char *content_type, struct bytes content, bool owned)
+static struct err *add(
+    struct static_site *site, const char *path, const char *content_type, struct bytes content, bool owned)
 {
     site->size_bytes += content.length;
     if (site->count == STATIC_FILES_MAX || site->size_bytes > STATIC_SIZE_MAX_BYTES) {
@@ -138,12 +141,12 @@ static struct err *read_file(int folder, const char *name, const char *path, str
 
 static struct err *read_folder(int folder, const char *prefix, int depth, struct static_site *site);
 
-static struct err *read_entry(int folder, const struct dirent *entry, const char *prefix, int depth, struct static_site *site)
+static struct err *read_entry(
+    int folder, const struct dirent *entry, const char *prefix, int depth, struct static_site *site)
 {
     char path[1024];
     struct stat status;
-    if (entry->d_name[0] == '.' ||
-        snprintf(path, sizeof(path), "%s/%s", prefix, entry->d_name) >= (int)sizeof(path) ||
+    if (entry->d_name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", prefix, entry->d_name) >= (int)sizeof(path) ||
         fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         return NULL;
     }
@@ -182,7 +185,8 @@ struct err *static_site_open(const char *folder, struct static_site **ret_site)
     }
     int fd = str_is_empty(folder) ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        log_warn("gateway.web_root %s is no folder: the web client is not served", str_is_empty(folder) ? "(empty)" : folder);
+        log_warn(
+            "gateway.web_root %s is no folder: the web client is not served", str_is_empty(folder) ? "(empty)" : folder);
         *ret_site = site;
         return NULL;
     }
@@ -230,16 +234,15 @@ static bool is_known(const char *if_none_match, const char *etag)
 
 static void respond_file(const struct static_file *file, struct http_exchange *exchange)
 {
-    http_set_header(exchange, "ETag", file->etag);
+    bool packed = file->packed.length && respond_takes_gzip(exchange);
+    const char *etag = packed ? file->packed_etag : file->etag;
+    http_set_header(exchange, "ETag", etag);
     http_set_header(exchange, "Cache-Control", file->immutable ? "public, max-age=31536000, immutable" : "no-cache");
-    if (file->packed.length) {
-        http_set_header(exchange, "Vary", "Accept-Encoding");
-    }
-    if (is_known(http_header(exchange, "If-None-Match"), file->etag)) {
+    http_set_header(exchange, "Vary", RESPOND_VARY);
+    if (is_known(http_header(exchange, "If-None-Match"), etag)) {
         http_respond(exchange, 304, NULL, "", 0);
         return;
     }
-    bool packed = file->packed.length && respond_takes_gzip(exchange);
     if (packed) {
         http_set_header(exchange, "Content-Encoding", "gzip");
     }
