@@ -29,6 +29,7 @@ BROKEN = {
     "surrogate in UTF-8": b'{"identifier":"\xed\xa0\x80","password":"b"}',
     "lone surrogate": b'{"identifier":"\\ud800","password":"b"}',
     "raw control character": b'{"identifier":"a\x01","password":"b"}',
+    "NUL as an escape": b'{"identifier":"a\\u0000b","password":"b"}',
     "NUL byte": b'{"identifier":"a\x00b","password":"b"}',
     "byte order mark": b'\xef\xbb\xbf{"identifier":"a","password":"b"}',
     "not a number": b'{"identifier":NaN,"password":"b"}',
@@ -39,15 +40,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_not_json_of_the_message(anyone, refused, name):
-    with refused("BODY_INVALID", 400) if name not in FIELD_REASONS else refused(FIELD_REASONS[name], 400):
+    with refused("BODY_INVALID", 400):
         sign_in(anyone, BROKEN[name])
 
 
-FIELD_REASONS = {}
-
-
 @pytest.mark.parametrize("name, body, reason", [
-    ("NUL as an escape", b'{"identifier":"a\\u0000b","password":"b"}', "FIELD_INVALID"),
     ("number for text", b'{"identifier":1,"password":"b"}', "FIELD_INVALID"),
     ("object for text", b'{"identifier":{},"password":"b"}', "FIELD_INVALID"),
     ("array for text", b'{"identifier":["a"],"password":"b"}', "FIELD_INVALID"),
@@ -88,7 +85,7 @@ def test_both_spellings_of_a_field_name_are_read(company, refused):
     alice, bob = company.people(21, 22)
     answer = alice.post("/v1/users:batchGet", {"userIds": [bob.user_id]})
     assert answer["users"][0]["id"] == bob.user_id
-    with refused("BODY_INVALID", 400):
+    with refused("FIELD_INVALID", 400):
         alice.post("/v1/users:batchGet", {"userIds": [bob.user_id], "user_ids": [bob.user_id]})
 
 
@@ -102,12 +99,14 @@ def test_fields_of_path_and_query(company, refused):
         person.get("/v1/users", colour="red")
     assert caught.value.metadata["field"] == "colour"
     for query in ("page_size=x", "page_size=1001", "page_size=-1", "page_size=1&page_size=2", "show_left=maybe", "query=%ff",
-                  "query=%00", "department_id=5", "query=" + "a" * 101):
+                  "department_id=5", "query=" + "a" * 101):
         with refused("FIELD_INVALID", 400):
             person.get(f"/v1/users?{query}")
+    with refused("REQUEST_MALFORMED", 400):
+        person.get("/v1/users?query=%00")
     assert person.get(f"/v1/users/{person.user_id.upper()}")["id"] == person.user_id
     assert person.get("/v1/users?query=%E5%8F%B8%E5%BE%92&page_size=1")["users"]
-    assert person.get("/v1/users?page_size=&query=Szeto+Wing")["users"] or True
+    assert person.get("/v1/users?query=Joyce+Szeto")["users"]
 
 
 def test_a_field_has_one_place(company, refused):
@@ -140,7 +139,6 @@ def test_tokens(company, anyone, refused):
     token = company.person(21).tokens["access_token"]
     head, payload, signature = token.split(".")
     forged = {
-        "no token": "",
         "not three parts": "abc",
         "signature cut": f"{head}.{payload}.",
         "signature changed": f"{head}.{payload}.{signature[:-4]}AAAA",

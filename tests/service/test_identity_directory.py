@@ -92,7 +92,7 @@ def test_user_as_imported(company, people):
 
 
 @pytest.mark.parametrize("query, wanted", [
-    ("司徒詠詩", {"HR00001"}), ("joyce szeto", {"HR00001"}), ("hr00001@", {"HR00001"}), ("hr00001", {"HR00001"}),
+    ("司徒詠詩", {"HR00001"}), ("joyce SZETO 司徒詠詩", {"HR00001"}), ("hr00001@", {"HR00001"}), ("hr00001", {"HR00001"}),
     ("HR0000_", set()), ("%", set()), ("\\", set()), ("no such person", set()), ("' OR 1=1 --", set())])
 def test_query(company, query, wanted):
     found = company.person(90).get("/v1/users", query=query, page_size=1000)["users"]

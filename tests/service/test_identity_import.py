@@ -64,12 +64,24 @@ def importer(system):
     return Importer(system)
 
 
+@pytest.fixture(scope="module")
+def unchanged(system):
+    """For imports that are refused: one company serves them all."""
+    importer = Importer(system)
+    yield importer
+    assert list(importer.users()) == ["BOSS"]
+    assert len(importer.boss.get("/v1/departments")["departments"]) == 1
+
+
 def errors(report):
     return [(e["file"], e["row"], e["column"], e["reason"], e["value"]) for e in report["errors"]]
 
 
 def test_example_company(importer):
-    departments, people = (EXAMPLE / "departments.csv").read_bytes(), (EXAMPLE / "staff.csv").read_bytes()
+    departments = (EXAMPLE / "departments.csv").read_bytes()
+    # addresses and numbers of its own: what two companies have signs nobody in without the company's name
+    people = (EXAMPLE / "staff.csv").read_bytes().replace(b"@example.hk.example", b"@" + importer.slug.encode() + b".example")
+    people = people.replace(b"+852 0", b"+852 8")
     dry = importer.run(people, departments, dry_run=True)
     assert not dry.get("applied") and dry["users_created"] == 389 and dry["departments_created"] == 21 and dry.get("errors", []) == []
     assert list(importer.users()) == ["BOSS"]
@@ -82,8 +94,8 @@ def test_example_company(importer):
     assert importer.events() == before == {"user.created": 390, "department.created": 22, "user.updated": 1}
 
 
-def test_every_bad_row_of_the_example_is_named_and_nothing_applied(importer):
-    report = importer.run((EXAMPLE / "staff_with_errors.csv").read_bytes(), (EXAMPLE / "departments.csv").read_bytes())
+def test_every_bad_row_of_the_example_is_named_and_nothing_applied(unchanged):
+    report = unchanged.run((EXAMPLE / "staff_with_errors.csv").read_bytes(), (EXAMPLE / "departments.csv").read_bytes())
     assert not report["applied"] and report["user_rows"] == 20 and report["error_count"] == 9
     long_name = ("𠮷野家" * 34)[:100]
     assert errors(report) == [
@@ -97,8 +109,6 @@ def test_every_bad_row_of_the_example_is_named_and_nothing_applied(importer):
         ("staff", 17, "Manager_ID", "MANAGER_CIRCLE", "HR00015"),
         ("staff", 18, "Chinese_Name", "TOO_LONG", long_name)]
     assert all(e["message"] for e in report["errors"])
-    assert list(importer.users()) == ["BOSS"]
-    assert len(importer.boss.get("/v1/departments")["departments"]) == 1
 
 
 @pytest.mark.parametrize("row, column, reason", [
@@ -111,23 +121,23 @@ def test_every_bad_row_of_the_example_is_named_and_nothing_applied(importer):
     (staff_row("A1", Work_Email="nobody"), "Work_Email", "INVALID_VALUE"),
     (staff_row("A1") + ",more", "", "WRONG_COLUMN_COUNT"),
     (staff_row("A1", Legal_Name="x" * 81), "Legal_Name", "TOO_LONG"),
-    (staff_row("A1", manager="A1"), "Manager_ID", "MANAGER_CIRCLE")])
-def test_reasons(importer, row, column, reason):
-    report = importer.run(staff(row))
+    (staff_row("A1", manager="A1"), "Manager_ID", "MANAGER_CIRCLE")], ids=lambda value: None if "\n" in value or "," in value else value)
+def test_reasons(unchanged, row, column, reason):
+    report = unchanged.run(staff(row))
     assert not report.get("applied")
     assert [(e.get("column", ""), e["reason"]) for e in report["errors"]] == [(column, reason)]
 
 
-def test_departments_in_a_circle(importer):
-    report = importer.run(departments_csv=f"{DEPARTMENT_HEAD}\nA,a,,B\nB,b,,A\n")
+def test_departments_in_a_circle(unchanged):
+    report = unchanged.run(departments_csv=f"{DEPARTMENT_HEAD}\nA,a,,B\nB,b,,A\n")
     assert [e["reason"] for e in report["errors"]] == ["DEPARTMENT_CIRCLE"] * 2
     # also with what is there already: HQ below its own child
-    report = importer.run(departments_csv=f"{DEPARTMENT_HEAD}\nA,a,,HQ\nHQ,Head Office,總部,A\n")
+    report = unchanged.run(departments_csv=f"{DEPARTMENT_HEAD}\nA,a,,HQ\nHQ,Head Office,總部,A\n")
     assert {e["reason"] for e in report["errors"]} == {"DEPARTMENT_CIRCLE"}
 
 
-def test_bytes_that_are_no_text(importer):
-    report = importer.run(staff(staff_row("A1", Legal_Name="Ren\xe9")).encode("latin-1"))
+def test_bytes_that_are_no_text(unchanged):
+    report = unchanged.run(staff(staff_row("A1", Legal_Name="Ren\xe9")).encode("latin-1"))
     assert [e["reason"] for e in report["errors"]] == ["INVALID_UTF8"]
 
 
@@ -152,8 +162,8 @@ def test_managers_in_any_order_and_updates_by_number(importer):
     report = importer.run(staff(staff_row("a3", manager="A1", Business_Title="Director")))  # the number's case does not matter
     assert (report.get("users_created", 0), report["users_updated"]) == (0, 1)
     later = importer.users()
-    assert later["A3"]["id"] == users["A3"]["id"] and later["A3"]["title"] == "Director"
-    assert later["A3"]["manager_id"] == users["A1"]["id"] and later["A2"] == users["A2"]  # those not in the file stay
+    assert later["a3"]["id"] == users["A3"]["id"] and later["a3"]["title"] == "Director"  # as the company writes it now
+    assert later["a3"]["manager_id"] == users["A1"]["id"] and later["A2"] == users["A2"]  # those not in the file stay
     assert importer.events()["user.updated"] == 2  # the role of BOSS, and this one
 
 
@@ -174,8 +184,8 @@ def test_who_leaves_is_out_at_once(importer, refused):
     assert importer.sign_in("A1").user_id == leaving.user_id
 
 
-def test_many_errors_are_counted_and_the_first_thousand_shown(importer):
-    report = importer.run(staff(*(staff_row(f"A{n}", department="NOWHERE") for n in range(1500))))
+def test_many_errors_are_counted_and_the_first_thousand_shown(unchanged):
+    report = unchanged.run(staff(*(staff_row(f"A{n}", department="NOWHERE") for n in range(1500))))
     assert report["error_count"] == 1500 and len(report["errors"]) == 1000
     assert [e["row"] for e in report["errors"]] == list(range(2, 1002))
 
