@@ -159,7 +159,6 @@ static void send_file(struct http_exchange *exchange, int fd, const struct store
         http_respond_err(exchange, err_out_of_memory());
         return;
     }
-    http_set_header(exchange, "X-Content-Type-Options", "nosniff");
     http_respond_begin(exchange, 200, avatar->media_type, (int64_t)avatar->size_bytes);
     ssize_t length;
     while ((length = read(fd, piece, PIECE_SIZE_BYTES)) > 0) {
