@@ -71,8 +71,8 @@ static void test_forgeries(void **state)
     (void)state;
     const struct forgery cases[] = {
         {"good", HEADER, CLAIMS, TEST_ES256, NOW, NULL},
-        {"typ in full, which we never write", "{'alg':'ES256','typ':'application/at+jwt','kid':'$K'}", CLAIMS, TEST_ES256, NOW,
-            &KONGSI_TOKEN_INVALID},
+        {"typ in full, which we never write", "{'alg':'ES256','typ':'application/at+jwt','kid':'$K'}", CLAIMS, TEST_ES256,
+            NOW, &KONGSI_TOKEN_INVALID},
         {"alg none", "{'alg':'none','typ':'at+jwt','kid':'$K'}", CLAIMS, TEST_UNSIGNED, NOW, &KONGSI_TOKEN_INVALID},
         {"alg None", "{'alg':'None','typ':'at+jwt','kid':'$K'}", CLAIMS, TEST_UNSIGNED, NOW, &KONGSI_TOKEN_INVALID},
         {"ES256 without signature", HEADER, CLAIMS, TEST_UNSIGNED, NOW, &KONGSI_TOKEN_INVALID},
