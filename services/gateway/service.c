@@ -30,8 +30,8 @@ static const struct config_field CONFIG_FIELDS[] = {
         .help = "Connections that wait for a thread at most."),
     FIELD(CONFIG_STRING, web_root, .help = "Folder of the built web client; empty: not served."),
     FIELD(CONFIG_STRING, realtime_url,
-        .help =
-            "Address of the WebSocket as browsers reach it, ws:// or wss://; empty: the page's host with realtime_port."),
+        .help = "Address of the WebSocket as browsers reach it, of scheme ws or wss; empty: the page's host with "
+                "realtime_port."),
     FIELD(CONFIG_INT, realtime_port, .default_text = "8081", .minimum = 1, .maximum = 65535,
         .help = "Port browsers find the WebSocket on, when realtime_url is empty."),
     FIELD(CONFIG_INT, body_size_max_bytes, .default_text = "1048576", .minimum = 1024, .maximum = 33554432,
