@@ -68,17 +68,32 @@ static void wait_readable(int fd)
     check(ready == 1);
 }
 
+/* -1 when the machine is out of ports for the moment, or libFuzzer's timer came in between. */
+static int connect_to_server(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(g_server))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(fd >= 0);
+    struct linger no_wait = {.l_onoff = 1}; /* thousands of connections a second must leave no port behind */
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_wait, sizeof(no_wait));
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+        return fd;
+    }
+    check(errno == EINTR || errno == EADDRNOTAVAIL);
+    close(fd);
+    return -1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!g_server) {
         start();
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(g_server))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct linger no_wait = {.l_onoff = 1}; /* thousands of connections a second must leave no port behind */
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_wait, sizeof(no_wait));
-    check(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    int fd = connect_to_server();
+    if (fd < 0) {
+        return 0;
+    }
     if (size > 0 && send(fd, data, size, MSG_NOSIGNAL) < 0) {
         close(fd);
         return 0;
