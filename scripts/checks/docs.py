@@ -16,7 +16,8 @@ TABLES = {
     "events": "docs/events.md",
 }
 RATES = {0: "general", 1: "sign-in", 2: "send", 3: "import"}
-ENTRY = re.compile(r'(?:FIELD\((CONFIG_\w+),\s*(?:\w+_config,\s*)?(\w+),)|(?:\{\s*\.key = "(\w+)",)')
+# The forms an entry of a config_field table has: FIELD(type, member, …), {FIELD(member), …}, {.key = "member", …}.
+ENTRY = re.compile(r'(?:FIELD\((CONFIG_\w+),\s*(?:\w+_config,\s*)?(\w+),)|(?:\{\s*FIELD\((\w+)\),)|(?:\{\s*\.key = "(\w+)",)')
 
 
 def table(head, rows):
@@ -52,7 +53,7 @@ def config_fields(path):
             if choices:
                 values = re.search(rf"{choices}\[\] = \{{(.*?)\}}", text, re.S).group(1)
                 limits = ", ".join(re.findall(r'"(\w+)"', values))
-            yield (section, match.group(2) or match.group(3), kind.removeprefix("CONFIG_").lower().replace("_", " "),
+            yield (section, next(filter(None, match.groups()[1:])), kind.removeprefix("CONFIG_").lower().replace("_", " "),
                    attribute(entry, "default_text") or "", limits or "", attribute(entry, "help") or "")
 
 
@@ -60,7 +61,10 @@ def config_table(problems):
     sources = [p for p in files(".c") if p.startswith(("libshared/service/", "services/")) and "/test_" not in p]
     rows = []
     for path in sources:
-        for section, key, kind, default, limits, text in config_fields(path):
+        fields = list(config_fields(path))
+        if len(fields) != len(re.findall(r"\bCONFIG_(?!FIELDS)[A-Z_]+\b", without_comments(read(path)))):
+            problems.append(f"{path}: has configuration fields in a form that scripts/checks/docs.py does not read")
+        for section, key, kind, default, limits, text in fields:
             if not text:
                 problems.append(f"{path}: the configuration key {section}.{key} has no .help")
             rows.append((f"`{section}.{key}`", kind, f"`{default}`" if default else "", limits, text))
