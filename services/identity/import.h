@@ -129,6 +129,8 @@ struct import_plan {
     size_t departments_created_count, departments_updated_count;
     User **users_created, **users_updated;
     size_t users_created_count, users_updated_count, users_unchanged_count;
+    User **identified; /* those of users_updated who sign in with something else from now on, or not at all */
+    size_t identified_count;
     struct uuid *leaving; /* have left by this import: sessions, passwords, invitations end */
     size_t leaving_count;
     struct uuid *activated; /* get the development password */

@@ -166,9 +166,9 @@ static struct err *plan_departments(struct planner *planner)
 }
 
 /* What becomes of a person's status. A suspension is the administrator's decision, not the file's. */
-static int next_status(const User *existing, bool has_left, bool development)
+static int next_status(const User *existing, bool terminated, bool development)
 {
-    if (has_left) {
+    if (terminated) {
         return USER_STATUS_LEFT;
     }
     if (existing && (int)existing->status != USER_STATUS_LEFT) {
@@ -212,8 +212,8 @@ static struct err *make_user(const struct planner *planner, size_t row, const Us
     user->location = text(cells[STAFF_LOCATION]);
     user->hire_date = text(cells[STAFF_HIRE_DATE]);
     user->preferred_language = text(cells[STAFF_PREFERRED_LANGUAGE]);
-    bool has_left = strcmp(cells[STAFF_STATUS], "Terminated") == 0;
-    user->status = (Kongsi__Identity__V1__UserStatus)next_status(existing, has_left, planner->development);
+    bool terminated = strcmp(cells[STAFF_STATUS], "Terminated") == 0;
+    user->status = (Kongsi__Identity__V1__UserStatus)next_status(existing, terminated, planner->development);
     *ret_user = user;
     if (!existing) {
         return fill_new_user(planner, user);
@@ -239,6 +239,33 @@ static bool user_equal(const User *a, const User *b)
     return a->weekly_minutes == b->weekly_minutes && a->status == b->status;
 }
 
+static bool has_left(const User *user)
+{
+    return (int)user->status == USER_STATUS_LEFT;
+}
+
+static bool identifier_equal(bool (*from)(const char *, struct identifier *), const char *a, const char *b)
+{
+    struct identifier one, other;
+    bool is_one = from(a, &one), is_other = from(b, &other);
+    return is_one == is_other && (!is_one || strcmp(one.value, other.value) == 0);
+}
+
+/* Whether both sign in, or neither does, with the same. The external_id is the same person's, so it is equal. */
+static bool signs_in_alike(const User *a, const User *b)
+{
+    return has_left(a) == has_left(b) && identifier_equal(identifier_from_email, a->work_email, b->work_email) &&
+           identifier_equal(identifier_from_mobile, a->mobile, b->mobile);
+}
+
+static void plan_update(struct import_plan *plan, User *user, const User *existing)
+{
+    plan->users_updated[plan->users_updated_count++] = user;
+    if (!signs_in_alike(user, existing)) {
+        plan->identified[plan->identified_count++] = user;
+    }
+}
+
 static struct err *plan_user(struct planner *planner, size_t row)
 {
     struct import_plan *plan = planner->plan;
@@ -255,11 +282,11 @@ static struct err *plan_user(struct planner *planner, size_t row)
         return err_out_of_memory();
     }
     if (existing) {
-        plan->users_updated[plan->users_updated_count++] = user;
+        plan_update(plan, user, existing);
     } else {
         plan->users_created[plan->users_created_count++] = user;
     }
-    bool was_here = existing && (int)existing->status != USER_STATUS_LEFT, is_here = (int)user->status != USER_STATUS_LEFT;
+    bool was_here = existing && !has_left(existing), is_here = !has_left(user);
     struct uuid id;
     check(uuid_parse(user->id, &id));
     if (was_here && !is_here) {
@@ -277,9 +304,10 @@ static struct err *plan_users(struct planner *planner)
     size_t count = planner->import->files[IMPORT_STAFF].count, room = count ? count : 1;
     plan->users_created = arena_calloc(arena, room, sizeof(User *));
     plan->users_updated = arena_calloc(arena, room, sizeof(User *));
+    plan->identified = arena_calloc(arena, room, sizeof(User *));
     plan->leaving = arena_calloc(arena, room, sizeof(struct uuid));
     plan->activated = arena_calloc(arena, room, sizeof(struct uuid));
-    if (!plan->users_created || !plan->users_updated || !plan->leaving || !plan->activated) {
+    if (!plan->users_created || !plan->users_updated || !plan->identified || !plan->leaving || !plan->activated) {
         return err_out_of_memory();
     }
     for (size_t i = 0; i < count; i++) {

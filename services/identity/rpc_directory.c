@@ -1,9 +1,9 @@
 /* Reading the directory: who am I, departments, users. */
 #include "gen/identity_rpc.h"
 #include "gen/kongsi_errors.h"
+#include "libshared/rpc/fill.h"
 #include "libshared/rpc/page_token.h"
 #include "services/identity/directory.h"
-#include "libshared/rpc/fill.h"
 #include "services/identity/store.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* Changing the directory by hand: organizations, departments, roles. */
 #include "gen/identity_rpc.h"
 #include "gen/kongsi_errors.h"
-#include "services/identity/directory.h"
 #include "libshared/rpc/fill.h"
+#include "services/identity/directory.h"
 #include "services/identity/identifier.h"
 #include "services/identity/store.h"
 

@@ -242,13 +242,12 @@ static struct err *delete_of_users(
 /* All old identifiers go before any new one comes: people may swap them. */
 static struct err *replace_identifiers(const struct store_import *import, const struct import_plan *plan)
 {
-    struct uuid *updated = NULL;
-    if (plan->users_updated_count > 0) {
-        ERR_TRY(message_ids(
-            import, (void *const *)plan->users_updated, plan->users_updated_count, offsetof(User, id), &updated));
+    struct uuid *ids = NULL;
+    if (plan->identified_count > 0) {
+        ERR_TRY(message_ids(import, (void *const *)plan->identified, plan->identified_count, offsetof(User, id), &ids));
     }
-    ERR_TRY(delete_of_users(import, &IDENTITY_SQL_identifier_delete_of_users, updated, plan->users_updated_count));
-    ERR_TRY(write_identifiers(import, plan->users_updated, plan->users_updated_count));
+    ERR_TRY(delete_of_users(import, &IDENTITY_SQL_identifier_delete_of_users, ids, plan->identified_count));
+    ERR_TRY(write_identifiers(import, plan->identified, plan->identified_count));
     return write_identifiers(import, plan->users_created, plan->users_created_count);
 }
 
@@ -312,6 +311,16 @@ static struct err *append_events(
     return store_events_append(import->ctx, import->tx, import->org_id, &events);
 }
 
+/* New statistics, where there is something new. */
+static struct err *analyze(const struct store_import *import, const struct import_plan *plan)
+{
+    if (plan->departments_created_count + plan->users_created_count == 0) {
+        return NULL;
+    }
+    struct db_params none = db_params_new(import->arena);
+    return db_query(import->tx, &IDENTITY_SQL_directory_analyze, &none, NULL);
+}
+
 struct err *store_import_apply(struct store_import *import, const struct import_plan *plan, const char *password_hash)
 {
     struct store_ended ended;
@@ -321,6 +330,7 @@ struct err *store_import_apply(struct store_import *import, const struct import_
         import, &IDENTITY_SQL_department_update_many, plan->departments_updated, plan->departments_updated_count));
     ERR_TRY(write_users(import, &IDENTITY_SQL_user_insert_many, plan->users_created, plan->users_created_count));
     ERR_TRY(write_users(import, &IDENTITY_SQL_user_update_many, plan->users_updated, plan->users_updated_count));
+    ERR_TRY(analyze(import, plan));
     ERR_TRY(replace_identifiers(import, plan));
     ERR_TRY(write_passwords(import, plan, password_hash));
     ERR_TRY(

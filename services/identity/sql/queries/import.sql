@@ -1,0 +1,2 @@
+-- name: directory_analyze :exec
+SELECT analyze_directory();
