@@ -43,9 +43,14 @@ int64_t bus_backoff_ms(int step)
 void bus_trouble_add(struct bus_trouble *trouble, const struct err *error, const char *what)
 {
     int64_t now_ms = clock_monotonic_ms();
-    if (trouble->failures++ == 0 || now_ms - trouble->logged_ms >= BUS_TROUBLE_LOG_PERIOD_MS) {
-        log_err(LOG_LEVEL_WARN, error, "%s fails (%d times in a row); trying again", what, trouble->failures);
-        trouble->logged_ms = now_ms;
+    if (trouble->failures++ == 0) {
+        *trouble = (struct bus_trouble){.failures = 1, .began_ms = now_ms};
+        log_err(LOG_LEVEL_INFO, error, "%s fails; trying again", what);
+    } else if (now_ms - trouble->began_ms >= BUS_TROUBLE_PATIENCE_MS &&
+               (trouble->warned_ms == 0 || now_ms - trouble->warned_ms >= BUS_TROUBLE_PERIOD_MS)) {
+        log_err(LOG_LEVEL_WARN, error, "%s fails since %d s (%d times); trying again", what,
+            (int)((now_ms - trouble->began_ms) / 1000), trouble->failures);
+        trouble->warned_ms = now_ms;
     }
 }
 

@@ -40,11 +40,14 @@ bool bus_sleep(struct bus *bus, int64_t ms);
  * come back at once. */
 int64_t bus_backoff_ms(int step);
 
-/* Calm logging of something that may fail for long: the first failure, then one a period, then the end of it. */
+/* Calm logging of something that may fail for long: a word at the first failure, a warning when it lasts, then one a period,
+ * and the end. */
 struct bus_trouble {
     int failures;
-    int64_t logged_ms;
+    int64_t began_ms;
+    int64_t warned_ms; /* 0: not yet */
 };
-#define BUS_TROUBLE_LOG_PERIOD_MS 30000
+#define BUS_TROUBLE_PATIENCE_MS 1000
+#define BUS_TROUBLE_PERIOD_MS 30000
 void bus_trouble_add(struct bus_trouble *trouble, const struct err *error, const char *what);
 void bus_trouble_end(struct bus_trouble *trouble, const char *what);

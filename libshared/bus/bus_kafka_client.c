@@ -4,9 +4,11 @@
 #include "libshared/base/log.h"
 
 #include <string.h>
+#include <time.h>
 
 #define TOPIC_BYTES_MAX "2097152" /* max.message.bytes: above BUS_EVENT_SIZE_MAX_BYTES and its headers */
 #define ERROR_SIZE 512
+#define SETTLE_PAUSE_MS 100
 
 static const struct bus_kafka_setting COMMON[] = {
     {"client.id", "kongsi"},
@@ -164,35 +166,61 @@ struct err *bus_kafka_ensure_topics(rd_kafka_t *client, const char *const *topic
     return error;
 }
 
-static struct err *copy_ends(
-    const rd_kafka_topic_partition_list_t *list, const char *const *topics, size_t count, int64_t *ends)
+/* Where a topic was just made, its brokers need a moment until they lead it. */
+static bool is_settling(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+static void refresh_metadata(rd_kafka_t *client)
+{
+    const rd_kafka_metadata_t *metadata;
+    if (!rd_kafka_metadata(client, 1, NULL, &metadata, BUS_KAFKA_TIMEOUT_MS)) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+}
+
+static rd_kafka_resp_err_t ask_ends(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *partition = &list->elems[i];
-        if (partition->err) {
-            return bus_kafka_err(partition->err, "cannot learn a partition's end");
-        }
+        list->elems[i].offset = RD_KAFKA_OFFSET_END; /* the "time" of the end, as the ListOffsets request has it */
+    }
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, BUS_KAFKA_TIMEOUT_MS);
+    for (int i = 0; i < list->cnt && !code; i++) {
+        code = list->elems[i].err;
+    }
+    return code;
+}
+
+static void copy_ends(const rd_kafka_topic_partition_list_t *list, const char *const *topics, size_t count, int64_t *ends)
+{
+    for (int i = 0; i < list->cnt; i++) {
         for (size_t topic = 0; topic < count; topic++) {
-            if (strcmp(topics[topic], partition->topic) == 0) {
-                ends[topic * BUS_SHARDS + (size_t)partition->partition] = partition->offset;
+            if (strcmp(topics[topic], list->elems[i].topic) == 0) {
+                ends[topic * BUS_SHARDS + (size_t)list->elems[i].partition] = list->elems[i].offset;
             }
         }
     }
-    return NULL;
 }
 
 struct err *bus_kafka_end_offsets(rd_kafka_t *client, const char *const *topics, size_t count, int64_t *ends)
 {
+    const struct timespec pause = {.tv_nsec = SETTLE_PAUSE_MS * 1000000};
+    int64_t until_ms = clock_monotonic_ms() + BUS_KAFKA_TIMEOUT_MS;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count * BUS_SHARDS);
     for (size_t topic = 0; topic < count; topic++) {
-        for (int shard = 0; shard < BUS_SHARDS; shard++) {
-            /* the "time" of the end, as the ListOffsets request has it */
-            rd_kafka_topic_partition_list_add(list, topics[topic], shard)->offset = RD_KAFKA_OFFSET_END;
-        }
+        rd_kafka_topic_partition_list_add_range(list, topics[topic], 0, BUS_SHARDS - 1);
     }
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, BUS_KAFKA_TIMEOUT_MS);
-    struct err *error =
-        code ? bus_kafka_err(code, "cannot learn the partitions' ends") : copy_ends(list, topics, count, ends);
+    rd_kafka_resp_err_t code = ask_ends(client, list);
+    while (is_settling(code) && clock_monotonic_ms() < until_ms) {
+        nanosleep(&pause, NULL);
+        refresh_metadata(client);
+        code = ask_ends(client, list);
+    }
+    if (!code) {
+        copy_ends(list, topics, count, ends);
+    }
     rd_kafka_topic_partition_list_destroy(list);
-    return error;
+    return code ? bus_kafka_err(code, "cannot learn the partitions' ends") : NULL;
 }
