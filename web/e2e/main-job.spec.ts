@@ -277,7 +277,7 @@ test('at 360 pixels there is one pane, with a way back', async () => {
 });
 
 test('the language changes and is remembered', async () => {
-  await a.getByRole('button', { name: t('navigation.profile') }).click();
+  await a.getByRole('button', { name: t('navigation.profile'), exact: true }).click();
   await picture(a, 'narrow-profile');
   await a.getByRole('dialog').getByLabel(t('language.label')).selectOption('en');
   await expect(a.locator('html')).toHaveAttribute('lang', 'en');
@@ -332,7 +332,7 @@ test('the administrator checks a staff file and sees every bad row', async () =>
 });
 
 test('a picture is changed and others see it', async () => {
-  await a.getByRole('button', { name: en('navigation.profile') }).click();
+  await a.getByRole('button', { name: en('navigation.profile'), exact: true }).click();
   const dialog = a.getByRole('dialog', { name: en('profile.title') });
   await dialog.locator('input[type=file]').setInputFiles({
     name: 'me.png',
@@ -361,7 +361,7 @@ test('signing out ends the page of every tab', async () => {
   await second.goto('/');
   await expect(second.getByRole('heading', { name: t('chat.conversations'), level: 1 })).toBeVisible();
   await b.goto('/');
-  await b.getByRole('button', { name: t('navigation.profile') }).click();
+  await b.getByRole('button', { name: t('navigation.profile'), exact: true }).click();
   await b.getByRole('button', { name: t('profile.signOut') }).click();
   await expect(b).toHaveURL(/\/sign-in$/);
   await expect(second).toHaveURL(/\/sign-in$/);

@@ -101,7 +101,13 @@ function MessageButton({ userId, onDone }: { userId: string; onDone: () => void 
     }
   };
   return (
-    <Button type="primary" block icon={<MessageOutlined />} loading={busy} onClick={() => void start()}>
+    <Button
+      type="primary"
+      block
+      icon={<MessageOutlined aria-hidden />}
+      loading={busy}
+      onClick={() => void start()}
+    >
       {t('person.message')}
     </Button>
   );
@@ -126,7 +132,7 @@ function Invitation({ userId }: { userId: string }) {
   };
   if (!link) {
     return (
-      <Button block icon={<LinkOutlined />} loading={busy} onClick={() => void create()}>
+      <Button block icon={<LinkOutlined aria-hidden />} loading={busy} onClick={() => void create()}>
         {t('person.invite')}
       </Button>
     );
@@ -146,7 +152,7 @@ function Invitation({ userId }: { userId: string }) {
           onFocus={(event) => event.target.select()}
         />
         <Button
-          icon={<CopyOutlined />}
+          icon={<CopyOutlined aria-hidden />}
           onClick={() => void copy(link.url).then(() => message.success(t('person.copied')))}
         >
           {t('person.copy')}

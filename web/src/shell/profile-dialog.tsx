@@ -62,7 +62,7 @@ function ProfileBody({ onClose }: { onClose: () => void }) {
       {manages && narrow && (
         <Button
           block
-          icon={<ImportOutlined />}
+          icon={<ImportOutlined aria-hidden />}
           onClick={() => {
             onClose();
             navigate('/import');
@@ -71,7 +71,7 @@ function ProfileBody({ onClose }: { onClose: () => void }) {
           {t('navigation.import')}
         </Button>
       )}
-      <Button block icon={<LogoutOutlined />} loading={leaving} onClick={() => void leave()}>
+      <Button block icon={<LogoutOutlined aria-hidden />} loading={leaving} onClick={() => void leave()}>
         {t('profile.signOut')}
       </Button>
     </div>
@@ -113,7 +113,12 @@ function PictureButton({ userId }: { userId: string }) {
         aria-label={t('profile.changePicture')}
         onChange={(event) => void take(event)}
       />
-      <Button size="small" icon={<CameraOutlined />} loading={busy} onClick={() => input.current?.click()}>
+      <Button
+        size="small"
+        icon={<CameraOutlined aria-hidden />}
+        loading={busy}
+        onClick={() => input.current?.click()}
+      >
         {t('profile.changePicture')}
       </Button>
     </>

@@ -33,7 +33,7 @@ function NothingOpen({ onStart }: { onStart: () => void }) {
         <MessageOutlined />
       </span>
       <p>{t('chat.choose')}</p>
-      <Button type="primary" icon={<PlusOutlined />} onClick={onStart}>
+      <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={onStart}>
         {t('start.title')}
       </Button>
     </div>

@@ -65,7 +65,7 @@ export function Composer({ conversationId }: { conversationId: string }) {
       <Button
         type="primary"
         htmlType="submit"
-        icon={<SendOutlined />}
+        icon={<SendOutlined aria-hidden />}
         disabled={!sendable}
         aria-label={t('composer.send')}
       />

@@ -31,7 +31,7 @@ export function ConversationList({ openId, onStart }: ListProps) {
           <Button
             type="primary"
             shape="circle"
-            icon={<EditOutlined />}
+            icon={<EditOutlined aria-hidden />}
             aria-label={t('start.title')}
             onClick={onStart}
           />

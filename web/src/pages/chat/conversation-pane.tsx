@@ -62,7 +62,7 @@ function PaneHeader({ conversation }: { conversation: Conversation }) {
       {narrow && (
         <Button
           type="text"
-          icon={<ArrowLeftOutlined />}
+          icon={<ArrowLeftOutlined aria-hidden />}
           aria-label={t('chat.back')}
           onClick={() => navigate('/')}
         />
@@ -78,7 +78,7 @@ function PaneHeader({ conversation }: { conversation: Conversation }) {
       </div>
       <Button
         type="text"
-        icon={<EllipsisOutlined />}
+        icon={<EllipsisOutlined aria-hidden />}
         aria-label={t(group ? 'group.info' : 'person.info')}
         onClick={() => setShowing(true)}
       />

@@ -53,7 +53,7 @@ function Group({ conversation }: { conversation: Conversation }) {
           {t('group.memberCount', { count: conversation.memberCount })}
         </h3>
         {administers && (
-          <Button size="small" icon={<UserAddOutlined />} onClick={() => setAdding(true)}>
+          <Button size="small" icon={<UserAddOutlined aria-hidden />} onClick={() => setAdding(true)}>
             {t('group.add')}
           </Button>
         )}
@@ -94,7 +94,7 @@ function GroupName({ conversation, administers }: { conversation: Conversation; 
         {administers && (
           <Button
             type="text"
-            icon={<EditOutlined />}
+            icon={<EditOutlined aria-hidden />}
             autoFocus={edited} // back where the edit began
             aria-label={t('group.rename')}
             onClick={() => {
@@ -197,7 +197,7 @@ function LeaveButton({ conversation }: { conversation: Conversation }) {
       cancelText={t('common.cancel')}
       onConfirm={leave}
     >
-      <Button danger block icon={<LogoutOutlined />} loading={action.busy}>
+      <Button danger block icon={<LogoutOutlined aria-hidden />} loading={action.busy}>
         {t('group.leave')}
       </Button>
     </Popconfirm>

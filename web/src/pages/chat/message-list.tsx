@@ -60,7 +60,7 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
         </ol>
       </div>
       {!atEnd && (
-        <Button className="messages-down" shape="round" icon={<DownOutlined />} onClick={toEnd}>
+        <Button className="messages-down" shape="round" icon={<DownOutlined aria-hidden />} onClick={toEnd}>
           {conversation.unreadCount > 0
             ? t('chat.newBelow', { count: conversation.unreadCount })
             : t('chat.toEnd')}

@@ -74,7 +74,7 @@ function Import() {
       <div className="import-actions">
         <Button
           type={applicable ? 'default' : 'primary'}
-          icon={<FileTextOutlined />}
+          icon={<FileTextOutlined aria-hidden />}
           disabled={!chosen}
           loading={busy === 'check'}
           onClick={() => void run(true)}
@@ -83,7 +83,7 @@ function Import() {
         </Button>
         <Button
           type="primary"
-          icon={<CheckCircleOutlined />}
+          icon={<CheckCircleOutlined aria-hidden />}
           disabled={!applicable}
           loading={busy === 'apply'}
           onClick={() => void run(false)}
