@@ -27,7 +27,6 @@ struct service_env {
     struct rpc_net *net;
     struct bus *bus;
     struct token_verifier *tokens;
-    bool single;             /* all services are in this process */
     const struct service_instance *instances; /* of this process, def = NULL ends; states are set once all have started */
     const char *const *peer_names; /* services elsewhere and their base URLs, NULL-terminated */
     const char *const *peer_urls;

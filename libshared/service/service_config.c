@@ -1,6 +1,7 @@
 #include "libshared/service/service_internal.h"
 
 #include "gen/kongsi_errors.h"
+#include "libshared/base/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ static const struct config_field BUS_FIELDS[] = {
 static void add_section(
     struct service_process *process, const char *name, const struct config_field *fields, void *target)
 {
+    check(process->section_count < sizeof(process->sections) / sizeof(process->sections[0]));
     process->sections[process->section_count++] =
         (struct config_section){.name = name, .fields = fields, .target = target};
 }
@@ -96,15 +98,31 @@ static struct err *read_secret(const char *path, char **ret_secret)
     return str_is_empty(path) ? NULL : config_read_secret_file(path, ret_secret);
 }
 
-static void list_peers(struct service_process *process)
+static bool is_known(const struct service_process *process, const char *name)
+{
+    for (const char *const *known = process->program->known_services; *known; known++) {
+        if (strcmp(*known, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct err *list_peers(struct service_process *process)
 {
     size_t count = 0;
-    for (size_t i = 0; i < process->rpc.peers.count && count < SERVICE_COUNT_MAX; i++) {
-        if (!is_local(process, process->rpc.peers.keys[i])) {
-            process->peer_names[count] = process->rpc.peers.keys[i];
+    for (size_t i = 0; i < process->rpc.peers.count; i++) {
+        const char *name = process->rpc.peers.keys[i];
+        if (!is_known(process, name)) {
+            return err_new(&KONGSI_CONFIG_INVALID, "rpc.peers names %s, and there is no service of this name", name);
+        }
+        if (!is_local(process, name)) {
+            check(count < SERVICE_COUNT_MAX);
+            process->peer_names[count] = name;
             process->peer_urls[count++] = process->rpc.peers.values[i];
         }
     }
+    return NULL;
 }
 
 struct err *service_config_load(struct service_process *process)
@@ -124,8 +142,7 @@ struct err *service_config_load(struct service_process *process)
     }
     ERR_TRY(read_secret(process->database.owner_password_file, &process->owner_password));
     ERR_TRY(read_secret(process->database.app_password_file, &process->app_password));
-    list_peers(process);
-    return NULL;
+    return list_peers(process);
 }
 
 static void free_secret(char *secret)

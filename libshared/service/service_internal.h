@@ -70,7 +70,8 @@ struct service_process {
 ERR_RESULT struct err *service_config_load(struct service_process *process);
 void service_config_deinit(struct service_process *process);
 
-/* service_run.c: everything between configuration and listening; the reverse. With `listen` false nothing listens or consumes. */
+/* service_run.c: open is everything between configuration and listening, all a command needs; serve begins to consume and listen;
+ * drain finishes requests under way; close undoes whatever was done, also after a failure halfway. */
 ERR_RESULT struct err *service_process_open(struct service_process *process);
 ERR_RESULT struct err *service_process_serve(struct service_process *process);
 void service_process_drain(struct service_process *process);

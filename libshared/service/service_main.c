@@ -1,13 +1,17 @@
 #include "libshared/service/service_internal.h"
 
+#include "gen/kongsi_errors.h"
 #include "libshared/base/log.h"
 
 #include <getopt.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum action { ACTION_RUN, ACTION_CHECK_CONFIG, ACTION_PRINT_CONFIG, ACTION_MIGRATE, ACTION_CALL, ACTION_REPUBLISH, ACTION_REPLAY };
 
@@ -101,31 +105,73 @@ static int parse_command(const char *program, int argc, char **argv, struct argu
     return 2;
 }
 
-/* Signals that end the program are taken by sigwait in the main thread alone. */
-static void block_signals(sigset_t *ret_signals)
+/* What the thread that takes SIGTERM and SIGINT shares with the main thread. */
+static struct {
+    sigset_t signals;
+    atomic_bool ready; /* the start is over: a signal asks for a drain */
+    atomic_int received;
+    sem_t taken;
+} g_ending;
+
+static const char *signal_name(int signal_number)
 {
-    sigemptyset(ret_signals);
-    sigaddset(ret_signals, SIGTERM);
-    sigaddset(ret_signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    return signal_number == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
-static int run(struct service_process *process, const sigset_t *signals)
+/* Before the program is ready nothing is promised to anybody (a migration is a transaction), so it ends at once, whatever it
+ * waits for; afterwards the first signal drains, a second one ends it at once. */
+static void *take_signals(void *unused)
+{
+    (void)unused;
+    int received = 0;
+    sigwait(&g_ending.signals, &received);
+    if (!atomic_load(&g_ending.ready)) {
+        log_info("%s during the start: ending", signal_name(received));
+        _exit(EXIT_SUCCESS);
+    }
+    atomic_store(&g_ending.received, received);
+    sem_post(&g_ending.taken);
+    sigwait(&g_ending.signals, &received);
+    log_warn("%s again: ending without waiting for what is under way", signal_name(received));
+    _exit(EXIT_FAILURE);
+}
+
+/* From here on no other thread sees the signals: those made later inherit the mask. */
+static struct err *watch_signals(void)
+{
+    sigemptyset(&g_ending.signals);
+    sigaddset(&g_ending.signals, SIGTERM);
+    sigaddset(&g_ending.signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &g_ending.signals, NULL);
+    sem_init(&g_ending.taken, 0, 0);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, take_signals, NULL) != 0) {
+        return err_new(&KONGSI_UNAVAILABLE, "cannot start a thread: raise the limit on processes and threads");
+    }
+    pthread_detach(thread);
+    return NULL;
+}
+
+static struct err *start(struct service_process *process)
+{
+    ERR_TRY(watch_signals());
+    ERR_TRY(service_process_open(process));
+    return service_process_serve(process);
+}
+
+static int run(struct service_process *process)
 {
     int64_t begin_ms = clock_monotonic_ms();
-    ERR_AUTO error = service_process_open(process);
-    if (!error) {
-        error = service_process_serve(process);
-    }
+    ERR_AUTO error = start(process);
     if (error) {
         log_err(LOG_LEVEL_ERROR, error, "cannot start");
         return EXIT_FAILURE;
     }
+    atomic_store(&g_ending.ready, true);
     log_info("ready in %lld ms", (long long)(clock_monotonic_ms() - begin_ms));
-    int received = 0;
-    sigwait(signals, &received);
-    log_info("%s: draining", received == SIGTERM ? "SIGTERM" : "SIGINT");
+    while (sem_wait(&g_ending.taken) != 0) {
+    }
+    log_info("%s: draining", signal_name(atomic_load(&g_ending.received)));
     service_process_drain(process);
     return EXIT_SUCCESS;
 }
@@ -134,14 +180,15 @@ static int print_config(const struct service_process *process)
 {
     BUF_AUTO out;
     buf_init(&out, 1024 * 1024);
-    if (!config_print(process->sections, process->section_count, &out)) {
-        return EXIT_FAILURE;
+    bool printed = config_print(process->sections, process->section_count, &out) &&
+                   fwrite(out.data, 1, out.length, stdout) == out.length && fflush(stdout) == 0;
+    if (!printed) {
+        fprintf(stderr, "%s: cannot write the configuration\n", process->program->name);
     }
-    fwrite(out.data, 1, out.length, stdout);
-    return EXIT_SUCCESS;
+    return printed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int act(struct service_process *process, const struct arguments *arguments, const sigset_t *signals)
+static int act(struct service_process *process, const struct arguments *arguments)
 {
     ERR_AUTO error = service_config_load(process);
     if (error) {
@@ -166,7 +213,7 @@ static int act(struct service_process *process, const struct arguments *argument
         error = service_events_replay(process, arguments->command_arguments[0]);
         break;
     case ACTION_RUN:
-        return run(process, signals);
+        return run(process);
     }
     if (error) {
         fprintf(stderr, "%s: %s\n", process->program->name, error->message);
@@ -184,8 +231,7 @@ int service_main(const struct service_program *program, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    sigset_t signals;
-    block_signals(&signals);
+    signal(SIGPIPE, SIG_IGN);
     struct service_process *process = calloc(1, sizeof(*process));
     if (!process) {
         fprintf(stderr, "%s: out of memory\n", program->name);
@@ -196,7 +242,7 @@ int service_main(const struct service_program *program, int argc, char **argv)
     for (const struct service_def *const *def = program->services; *def && process->slot_count < SERVICE_COUNT_MAX; def++) {
         process->slots[process->slot_count++].def = *def;
     }
-    status = act(process, &arguments, &signals);
+    status = act(process, &arguments);
     service_process_close(process);
     service_config_deinit(process);
     free(process);

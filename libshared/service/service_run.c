@@ -165,7 +165,6 @@ static struct err *start_slot(struct service_process *process, struct service_sl
         .net = process->net,
         .bus = process->bus,
         .tokens = process->tokens,
-        .single = !process->peer_names[0],
         .instances = process->instances,
         .peer_names = process->peer_names,
         .peer_urls = process->peer_urls};
@@ -250,6 +249,7 @@ void service_process_drain(struct service_process *process)
 
 void service_process_close(struct service_process *process)
 {
+    log_set_context(NULL, NULL);
     if (process->bus) {
         bus_stop(process->bus);
     }
