@@ -33,6 +33,7 @@ RULES = {
     "rpc_": ({"db", "bus", "service"}, re.compile(r"\b(db|bus)_\w+\s*\(")),
     "store_": ({"rpc", "service"}, re.compile(r"\b(rpc_call|rpc_dispatch|http_\w+)\s*\(|\b\w+_client_\w+\s*\(")),
     "event_": ({"service"}, None),
+    "client_": ({"db", "bus", "service"}, re.compile(r"\b(db|bus)_\w+\s*\(")),
     "http_": ({"db", "bus"}, re.compile(r"\b(db|bus)_\w+\s*\(")),
     "": ({"db", "bus", "rpc", "service"}, re.compile(r"\b(db|bus)_\w+\s*\(|\brpc_call\w*\s*\(|\b\w+_client_\w+\s*\(")),
 }

@@ -1,8 +1,8 @@
-#include "gen/messaging_rpc.h"
 #include "gen/kongsi_errors.h"
+#include "gen/messaging_rpc.h"
 #include "libshared/rpc/page_token.h"
 #include "services/messaging/access.h"
-#include "services/messaging/directory.h"
+#include "services/messaging/client_identity.h"
 #include "services/messaging/store.h"
 
 /* The page a token of ListConversations stands for belongs to one person. */
@@ -12,7 +12,8 @@ static const char *list_query(struct rpc_ctx *ctx)
     return arena_printf(ctx->arena, "ListConversations %s", uuid_format(ctx->caller.user_id, user));
 }
 
-static struct err *make_draft(struct rpc_ctx *ctx, const CreateConversationRequest *request, struct conversation_draft *draft)
+static struct err *make_draft(
+    struct rpc_ctx *ctx, const CreateConversationRequest *request, struct conversation_draft *draft)
 {
     *draft = (struct conversation_draft){.kind = (int)request->kind,
         .name = request->name,
@@ -39,7 +40,7 @@ struct err *messaging_create_conversation(
     }
     struct conversation_draft draft;
     ERR_TRY(make_draft(ctx, request, &draft));
-    ERR_TRY(directory_check_users(ctx, draft.other_ids, draft.other_count));
+    ERR_TRY(client_identity_check_users(ctx, draft.other_ids, draft.other_count));
     struct err *error = store_conversation_create(ctx, &draft, request, response);
     return store_request_settle(ctx, error, request->request_id, &request->base, &response->base);
 }

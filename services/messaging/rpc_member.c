@@ -1,8 +1,8 @@
-#include "gen/messaging_rpc.h"
 #include "gen/kongsi_errors.h"
+#include "gen/messaging_rpc.h"
 #include "libshared/rpc/page_token.h"
 #include "services/messaging/access.h"
-#include "services/messaging/directory.h"
+#include "services/messaging/client_identity.h"
 #include "services/messaging/store.h"
 
 struct err *messaging_list_members(struct rpc_ctx *ctx, const ListMembersRequest *request, ListMembersResponse *response)
@@ -48,7 +48,7 @@ struct err *messaging_add_members(struct rpc_ctx *ctx, const AddMembersRequest *
         draft.other_ids[i] = checked_uuid(request->user_ids[i]);
     }
     conversation_draft_normalise(&draft);
-    ERR_TRY(directory_check_users(ctx, draft.other_ids, draft.other_count));
+    ERR_TRY(client_identity_check_users(ctx, draft.other_ids, draft.other_count));
     struct err *error = store_member_add(ctx, &access, draft.other_ids, draft.other_count, request, response);
     return store_request_settle(ctx, error, request->request_id, &request->base, &response->base);
 }

@@ -1,4 +1,4 @@
-#include "services/messaging/directory.h"
+#include "services/messaging/client_identity.h"
 
 #include "gen/identity_client.h"
 #include "services/messaging/fill.h"
@@ -23,7 +23,7 @@ static bool is_listed(const Kongsi__Identity__V1__BatchGetUsersResponse *users, 
     return false;
 }
 
-struct err *directory_check_users(struct rpc_ctx *ctx, const struct uuid *user_ids, size_t count)
+struct err *client_identity_check_users(struct rpc_ctx *ctx, const struct uuid *user_ids, size_t count)
 {
     Kongsi__Identity__V1__BatchGetUsersRequest request = KONGSI__IDENTITY__V1__BATCH_GET_USERS_REQUEST__INIT;
     request.user_ids = arena_calloc(ctx->arena, count + 1, sizeof(*request.user_ids));
