@@ -51,8 +51,11 @@ def test_a_socket_that_does_not_read_delays_nobody_and_is_told_to_pull(system, c
     reading, watching = open_socket(carol), open_socket(dave)
     flooding = threading.Thread(target=flood, args=(alice, loud, FLOOD_MESSAGES))
     flooding.start()
-    delays = []
+    delays, pinged = [], 0
     while flooding.is_alive():
+        if time.monotonic() - pinged > 5:  # it is there, it only does not read
+            slow.send(json.dumps({"id": "alive", "ping": {}}))
+            pinged = time.monotonic()
         sent = alice.twin().send(quiet, "probe")
         acknowledged = time.monotonic()
         watching.wait_message(quiet, int(sent["seq"]))

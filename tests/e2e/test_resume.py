@@ -40,7 +40,7 @@ def send_many(person, conversation, count, threads=6):
 
 @pytest.mark.parametrize("frames", [JsonFrames, ProtoFrames], ids=["json", "proto"])
 def test_resume_has_no_gap_and_no_duplicate_while_messages_flow(company, open_socket, frames):
-    alice, bob = company.people(40, 41)
+    alice, bob = company.people(42, 43)
     group = alice.group("續傳", bob)
     send_many(alice, group, 20)()
     socket = open_socket(bob, resume=[resume_from(group, 0)], frames=frames)
@@ -58,7 +58,7 @@ def test_resume_has_no_gap_and_no_duplicate_while_messages_flow(company, open_so
 
 def test_every_reconnect_goes_on_where_the_last_ended(company, open_socket):
     """Ten connections one after the other under load see each message once, in order."""
-    alice, bob = company.people(40, 41)
+    alice, bob = company.people(42, 43)
     group = alice.group("重連", bob)
     wait, seen = send_many(alice, group, 300, threads=3), []
     for _ in range(10):
@@ -75,7 +75,7 @@ def test_every_reconnect_goes_on_where_the_last_ended(company, open_socket):
 
 
 def test_resume_of_many_conversations(company, open_socket):
-    alice, bob = company.people(40, 41)
+    alice, bob = company.people(42, 43)
     groups = [alice.group(f"多 {number}", bob) for number in range(5)]
     for number, group in enumerate(groups):
         for text in range(number + 3):
@@ -87,7 +87,7 @@ def test_resume_of_many_conversations(company, open_socket):
 
 
 def test_more_than_a_resume_carries_is_to_be_pulled(company, open_socket):
-    alice, bob = company.people(40, 41)
+    alice, bob = company.people(42, 43)
     small, large = alice.group("少", bob), alice.group("多", bob)
     send_many(alice, large, RESUME_MESSAGES_MAX + 60)()
     alice.send(small, "one")
@@ -105,24 +105,26 @@ def test_more_than_a_resume_carries_is_to_be_pulled(company, open_socket):
 
 
 def test_cursors_that_mean_nothing(company, other_company, open_socket):
-    alice, bob, carol, stranger = *company.people(40, 41, 42), other_company.person(40)
+    alice, bob, carol, stranger = *company.people(42, 43, 44), other_company.person(42)
     foreign, ahead = carol.group("別人", alice), alice.group("之前", bob)
     alice.send(ahead, "one")
     carol.send(foreign, "secret")
-    theirs = stranger.group("他司", other_company.person(41))
+    theirs = stranger.group("他司", other_company.person(43))
     stranger.send(theirs, "secret")
     nowhere = {"id": str(uuid.uuid4())}
     socket = open_socket(bob, resume=[resume_from(c, 0) for c in (foreign, theirs, nowhere)] + [resume_from(ahead, 50)])
     socket.ping()
     assert socket.pushed(foreign) == socket.pushed(theirs) == []
     alice.send(ahead, "two")
-    frame = socket.wait(lambda f: f.get("message", {}).get("conversation_id") == ahead["id"]
-                        or ahead["id"] in f.get("pull_now", {}).get("conversation_ids", [ahead["id"]]) and "pull_now" in f)
-    assert frame
+    assert socket.wait_push("pull_now")["conversation_ids"] == [ahead["id"]]  # a cursor from before a restored backup
+    assert socket.wait_message(ahead, 2)
+    assert socket.pushed_seqs(ahead) == [2]
+    gone = {f["conversation_changed"]["conversation_id"] for f in socket.frames if f.get("conversation_changed", {}).get("removed")}
+    assert gone == {foreign["id"], theirs["id"], nowhere["id"]}
 
 
 def test_without_resume_a_socket_begins_with_what_comes(company, open_socket):
-    alice, bob = company.people(40, 41)
+    alice, bob = company.people(42, 43)
     group = alice.group("現在", bob)
     alice.send(group, "before")
     socket = open_socket(bob)

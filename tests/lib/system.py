@@ -106,7 +106,7 @@ class System:
         self.mode = mode or os.environ.get("KONGSI_MODE", "single")
         self.events = events or os.environ.get("KONGSI_EVENTS", "embedded")
         self.build = Path(os.environ.get("KONGSI_BUILD", ROOT / "build"))
-        self.settings = settings or {}
+        self.settings, self.broken_reasons = settings or {}, set()
         self.dir = Path(tempfile.mkdtemp(prefix="kongsi-test-"))
         self.dir.chmod(0o755)  # PostgreSQL runs as another user when the tests run as root
         self.config_path = self.dir / "kongsi.yaml"
@@ -179,9 +179,11 @@ class System:
         return self.ports[service if self.mode == "services" else "gateway"]
 
     def faults(self):
-        """What the programs logged as errors: a fault of ours, never a client's."""
-        return [f"{program.name}: {line.get('message')}" for program in self.programs.values() for line in program.log_lines()
-                if line.get("level") == "error"]
+        """What the programs logged as errors: faults of ours, never a client's. Reasons in `broken_reasons` are those of parts that the
+        test itself broke."""
+        lines = [(program.name, line) for program in self.programs.values() for line in program.log_lines()]
+        return sorted({f"{name}: {line.get('message')}: {line.get('reason')}: {line.get('error')}" for name, line in lines
+                       if line.get("level") == "error" and line.get("reason") not in self.broken_reasons})
 
     def wait_ready(self, timeout_s=READY_TIMEOUT_S):
         urls = [f"{self.url}/readyz"]
