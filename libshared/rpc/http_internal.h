@@ -14,8 +14,7 @@
 #define HTTP_REQUEST_TIMEOUT_MS 10000  /* to send a head; without any progress of a body or an answer */
 #define HTTP_KEEP_ALIVE_MS 5000        /* between two requests of a connection */
 #define HTTP_DRAIN_SIZE_MAX_BYTES ((int64_t)64 * 1024)
-#define HTTP_LINGER_MS 1000 /* how long a refused client may still talk, so that it reads the answer before a reset */
-#define HTTP_LINGER_SIZE_MAX_BYTES ((int64_t)1024 * 1024)
+#define HTTP_LINGER_MS 1000 /* how long a refused client may go on talking, so that it reads the answer before a reset */
 #define HTTP_CHUNK_MAX_BYTES 4096 /* read at once from a chunked body: at the minimum rate well within the grace */
 #define HTTP_WRITE_MAX_BYTES ((size_t)64 * 1024)
 

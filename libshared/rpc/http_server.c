@@ -103,7 +103,7 @@ static void finish(struct http_exchange *exchange)
         http_drain(exchange, HTTP_DRAIN_SIZE_MAX_BYTES, HTTP_BODY_WAIT_MS);
         exchange->close = !exchange->body_done;
     } else if (!exchange->broken && !exchange->expects_continue) {
-        http_drain(exchange, HTTP_LINGER_SIZE_MAX_BYTES, HTTP_LINGER_MS);
+        http_drain(exchange, INT64_MAX, HTTP_LINGER_MS);
     }
     if (exchange->close || exchange->broken) {
         mg_disable_connection_keep_alive(exchange->connection);

@@ -13,6 +13,7 @@
 #define URL_SIZE (HTTP_TARGET_LENGTH_MAX + 512)
 #define FIELD_SIZE_MAX_BYTES ((size_t)16 * 1024)
 #define CONNECT_TIMEOUT_MS 2000L
+#define EXPECT_TIMEOUT_MS 10000L
 #define TIME_MAX_MS (3600L * 1000)
 #define RATE_MIN_BYTES_PER_S 64L /* measured over IDLE_SECONDS_MAX */
 #define IDLE_SECONDS_MAX 30L
@@ -117,7 +118,8 @@ static bool add_field(struct curl_slist **fields, const char *name, const char *
 
 static bool copy_fields(const struct http_exchange *exchange, struct curl_slist **fields)
 {
-    struct curl_slist *first = curl_slist_append(NULL, "Expect:");
+    /* A client that waits before it sends its body hears what the service says first. */
+    struct curl_slist *first = curl_slist_append(NULL, http_header(exchange, "Expect") ? "Expect: 100-continue" : "Expect:");
     *fields = first;
     bool copied = first != NULL;
     for (size_t i = 0; copied && i < http_header_count(exchange); i++) {
@@ -155,6 +157,7 @@ static void set_options(struct proxy *proxy, const char *url, struct curl_slist 
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, EXPECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIME_MAX_MS);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, RATE_MIN_BYTES_PER_S);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, IDLE_SECONDS_MAX);

@@ -231,8 +231,30 @@ static void test_faults(void **state)
     uint8_t *data = calloc(1, LARGE);
     struct bytes body = {data, LARGE};
     ask("PUT", "/refuse", NULL, &body, &answer); /* sent in vain, but the answer is the service's own */
-    assert_int_equal(answer.status, 401);
+    if (answer.status != 401) {
+        fail_msg("%ld %s", answer.status, answer.body.length ? answer.body.data : "");
+    }
     assert_true(test_has(&answer.head, "WWW-Authenticate: Bearer\r\n"));
+    test_answer_deinit(&answer);
+    free(data);
+}
+
+/* The service's refusal comes before the body is asked for; its consent after. */
+static void test_expectations(void **state)
+{
+    (void)state;
+    uint8_t *data = calloc(1, LARGE);
+    struct bytes body = {data, LARGE};
+    struct test_answer answer;
+    int64_t start_ms = clock_monotonic_ms();
+    assert_int_equal(ask("PUT", "/refuse", "Expect: 100-continue", &body, &answer), CURLE_OK);
+    assert_int_equal(answer.status, 401);
+    assert_false(test_has(&answer.head, "100 Continue"));
+    test_answer_deinit(&answer);
+    assert_int_equal(ask("PUT", "/receive", "Expect: 100-continue", &body, &answer), CURLE_OK);
+    assert_int_equal(answer.status, 201);
+    assert_true(test_has(&answer.head, "100 Continue"));
+    assert_true(clock_monotonic_ms() - start_ms < 5000);
     test_answer_deinit(&answer);
     free(data);
 }
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_expectations),
         cmocka_unit_test(test_client_leaves),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
