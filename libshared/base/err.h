@@ -1,7 +1,7 @@
 /* The one error object. NULL is success.
  *
- * The leaf raises it, the middle forwards it unchanged with ERR_TRY, the caller that understands a reason handles it, and the
- * edge logs it once. An error is owned by whoever holds the pointer last; err_free ends it. */
+ * The leaf raises it, the middle forwards it unchanged with ERR_TRY, the caller that understands a reason handles it, and
+ * the edge logs it once. An error is owned by whoever holds the pointer last; err_free ends it. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,8 +28,8 @@ enum err_code {
     ERR_UNAUTHENTICATED = 16,
 };
 
-/* A reason: declared once in a service's errors.proto, generated as a constant (`MESSAGING_CONVERSATION_NOT_FOUND`; the kit's
- * own are `KONGSI_FIELD_INVALID`, …). */
+/* A reason: declared once in a service's errors.proto, generated as a constant (`MESSAGING_CONVERSATION_NOT_FOUND`; the
+ * kit's own are `KONGSI_FIELD_INVALID`, …). */
 struct err_reason {
     const char *domain; /* "messaging.kongsi" */
     const char *name;   /* "CONVERSATION_NOT_FOUND" */
@@ -81,10 +81,10 @@ static inline void err_cleanup(struct err **error)
 }
 #define ERR_AUTO __attribute__((cleanup(err_cleanup))) struct err *
 
-#define ERR_TRY(expression)                                                                                                  \
-    do {                                                                                                                     \
-        struct err *err_try_result_ = (expression);                                                                          \
-        if (err_try_result_) {                                                                                               \
-            return err_try_result_;                                                                                          \
-        }                                                                                                                    \
+#define ERR_TRY(expression)                                                                                                 \
+    do {                                                                                                                    \
+        struct err *err_try_result_ = (expression);                                                                         \
+        if (err_try_result_) {                                                                                              \
+            return err_try_result_;                                                                                         \
+        }                                                                                                                   \
     } while (0)

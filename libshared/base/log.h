@@ -1,7 +1,7 @@
 /* Logs: one JSON object a line on standard error.
  *
- * {"time":…,"level":"info","service":"messaging","trace_id":…,"message":"…"}; control characters and invalid UTF-8 in messages are
- * escaped, so that no input can forge a line. Lines are at most 8 KiB. Thread-safe. */
+ * {"time":…,"level":"info","service":"messaging","trace_id":…,"message":"…"}; control characters and invalid UTF-8 in
+ * messages are escaped, so that no input can forge a line. Lines are at most 8 KiB. Thread-safe. */
 #pragma once
 
 #include "libshared/base/err.h"

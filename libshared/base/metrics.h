@@ -1,7 +1,7 @@
 /* Counters and histograms, shown at /metrics in Prometheus' text format.
  *
- * A metric is a static value declared with its help text; registering happens at first use. Names: kongsi_<service>_<thing>_<unit>_total
- * or …_seconds. Updates are atomic and cheap. */
+ * A metric is a static value declared with its help text; registering happens at first use. Names:
+ * kongsi_<service>_<thing>_<unit>_total or …_seconds. Updates are atomic and cheap. */
 #pragma once
 
 #include "libshared/base/str.h"
@@ -25,9 +25,9 @@ struct metric {
     atomic_flag registered;
 };
 
-#define METRIC_DEFINE(variable, metric_kind_, metric_name, metric_help)                                                      \
-    struct metric variable = {.name = (metric_name), .help = (metric_help), .kind = (metric_kind_),                          \
-                              .registered = ATOMIC_FLAG_INIT}
+#define METRIC_DEFINE(variable, metric_kind_, metric_name, metric_help)                                                     \
+    struct metric variable = {                                                                                              \
+        .name = (metric_name), .help = (metric_help), .kind = (metric_kind_), .registered = ATOMIC_FLAG_INIT}
 
 void metric_add(struct metric *metric, int64_t amount);
 void metric_set(struct metric *metric, int64_t value);

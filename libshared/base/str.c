@@ -239,9 +239,9 @@ uint64_t hash_fnv1a(const void *bytes, size_t length)
 /* Ranges of code points that leave no mark: controls, spaces, joiners, direction marks, the byte order mark. */
 static bool is_invisible(uint32_t c)
 {
-    return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || c == 0x1680 || c == 0x180e || (c >= 0x2000 && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x2800 || c == 0x3000 || c == 0x3164 ||
-           c == 0xfeff;
+    return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || c == 0x1680 || c == 0x180e ||
+           (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x2800 ||
+           c == 0x3000 || c == 0x3164 || c == 0xfeff;
 }
 
 bool str_has_visible(const char *text)

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A byte buffer on the heap that grows up to a cap. Always NUL-terminated after the first append. After a failed append `failed`
- * stays set and the content is not to be used. */
+/* A byte buffer on the heap that grows up to a cap. Always NUL-terminated after the first append. After a failed append
+ * `failed` stays set and the content is not to be used. */
 struct buf {
     char *data;
     size_t length;

@@ -1,8 +1,8 @@
 /* Configuration: one YAML file for all programs, sections of typed fields, environment over file.
  *
- * An unknown section or key, a wrong type, a value out of range is an error that names file, line, key and limit. The environment
- * variable KONGSI_<SECTION>_<KEY> (upper case) overrides the file. One file serves every program: the sections of services a program
- * does not run are known by name and not looked into (fields NULL). */
+ * An unknown section or key, a wrong type, a value out of range is an error that names file, line, key and limit. The
+ * environment variable KONGSI_<SECTION>_<KEY> (upper case) overrides the file. One file serves every program: the sections
+ * of services a program does not run are known by name and not looked into (fields NULL). */
 #pragma once
 
 #include "libshared/base/err.h"
@@ -52,8 +52,8 @@ struct config_section {
 /* Reads `path` (NULL: defaults and environment only) into the sections. Reason: KONGSI_CONFIG_INVALID. */
 ERR_RESULT struct err *config_load(const char *path, const struct config_section *sections, size_t section_count);
 /* The same from memory; for tests and fuzzing. `name` stands for the file in messages. */
-ERR_RESULT struct err *config_load_text(const char *name, const char *text, size_t length,
-                                        const struct config_section *sections, size_t section_count);
+ERR_RESULT struct err *config_load_text(
+    const char *name, const char *text, size_t length, const struct config_section *sections, size_t section_count);
 /* The effective configuration as YAML, secrets hidden. */
 bool config_print(const struct config_section *sections, size_t section_count, struct buf *out);
 /* Frees what config_load put into the targets. */

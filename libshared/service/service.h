@@ -1,6 +1,7 @@
 /* A service is a value. main.c of a program names its services and calls service_main.
  *
- * The one-process program runs all of them with direct calls; kongsi-<service> runs one behind its Twirp port. Same code either way. */
+ * The one-process program runs all of them with direct calls; kongsi-<service> runs one behind its Twirp port. Same code
+ * either way. */
 #pragma once
 
 #include "libshared/base/err.h"
@@ -21,19 +22,20 @@ struct service_instance {
 
 /* What a service gets when it starts. Lives as long as the process. */
 struct service_env {
-    const void *config;      /* its filled config struct */
-    struct db_pool *db;      /* NULL without a database */
-    struct bus_log *log;     /* NULL without topics */
+    const void *config;  /* its filled config struct */
+    struct db_pool *db;  /* NULL without a database */
+    struct bus_log *log; /* NULL without topics */
     struct rpc_net *net;
     struct bus *bus;
     struct token_verifier *tokens;
     const struct service_instance *instances; /* of this process, def = NULL ends; states are set once all have started */
-    const char *const *peer_names; /* services elsewhere and their base URLs, NULL-terminated */
+    const char *const *peer_names;            /* services elsewhere and their base URLs, NULL-terminated */
     const char *const *peer_urls;
 };
 
-/* A raw HTTP route under a prefix, for what is not JSON: files, DAV. The gateway streams to it without buffering: by direct call in
- * the one-process program, through the service's HTTP port otherwise. The handler verifies the caller itself with service_http_caller. */
+/* A raw HTTP route under a prefix, for what is not JSON: files, DAV. The gateway streams to it without buffering: by direct
+ * call in the one-process program, through the service's HTTP port otherwise. The handler verifies the caller itself with
+ * service_http_caller. */
 struct service_http_route {
     const char *method;  /* "PUT" */
     const char *pattern; /* "/v1/users/{user_id}/avatar": {…} matches one segment */
@@ -48,20 +50,20 @@ struct service_consumer {
 };
 
 struct service_def {
-    const char *name;                                 /* "messaging" */
-    const struct rpc_service *const *rpc;             /* NULL-terminated; NULL: none */
-    const struct config_field *config_fields;         /* of section `name` */
-    size_t config_size_bytes;                         /* of its struct */
-    const struct db_migration *const *migrations;     /* NULL: no database */
+    const char *name;                             /* "messaging" */
+    const struct rpc_service *const *rpc;         /* NULL-terminated; NULL: none */
+    const struct config_field *config_fields;     /* of section `name` */
+    size_t config_size_bytes;                     /* of its struct */
+    const struct db_migration *const *migrations; /* NULL: no database */
     const struct db_statement *const *statements;
-    const char *const *topics;                        /* it owns; NULL: none */
-    const struct service_consumer *consumers;         /* ends with name = NULL; NULL: none */
-    const struct service_http_route *http_routes;     /* ends with method = NULL; NULL: none */
-    size_t port_config_offset;                        /* of the int64_t `port` in its config struct, for its own HTTP server in services mode */
-    size_t address_config_offset;                     /* of the char * `address` there; 0: loopback only */
-    bool own_listener;                                /* the service listens on `port` itself (gateway, realtime) */
-    /* `start` makes the state (before consumers and listeners run), `serve` opens its own listener (after all are started), `drain` refuses
-     * new work, `stop` ends it. serve and drain may be NULL. */
+    const char *const *topics;                    /* it owns; NULL: none */
+    const struct service_consumer *consumers;     /* ends with name = NULL; NULL: none */
+    const struct service_http_route *http_routes; /* ends with method = NULL; NULL: none */
+    size_t port_config_offset;    /* of the int64_t `port` in its config struct, for its own HTTP server in services mode */
+    size_t address_config_offset; /* of the char * `address` there; 0: loopback only */
+    bool own_listener;            /* the service listens on `port` itself (gateway, realtime) */
+    /* `start` makes the state (before consumers and listeners run), `serve` opens its own listener (after all are started),
+     * `drain` refuses new work, `stop` ends it. serve and drain may be NULL. */
     struct err *(*start)(const struct service_env *env, void **ret_state);
     struct err *(*serve)(void *state);
     void (*drain)(void *state);
@@ -71,20 +73,21 @@ struct service_def {
 
 /* A program: which services it runs. */
 struct service_program {
-    const char *name;                              /* "kongsi", "kongsi-messaging" */
-    const struct service_def *const *services;     /* NULL-terminated */
-    const char *const *known_services;             /* names of all services there are: their sections may stand in the file */
-    const char *keys_method;                       /* "<package.Service>/<Method>" that answers the keys of access tokens */
+    const char *name;                          /* "kongsi", "kongsi-messaging" */
+    const struct service_def *const *services; /* NULL-terminated */
+    const char *const *known_services;         /* names of all services there are: their sections may stand in the file */
+    const char *keys_method;                   /* "<package.Service>/<Method>" that answers the keys of access tokens */
 };
 
-/* Runs the program until SIGTERM or SIGINT. Options: --config FILE, --check-config, --print-config, --version, --help; sub-commands:
- * `call SERVICE/METHOD` (JSON on stdin, JSON on stdout, in the process's own name), `migrate`. Returns the exit status. */
+/* Runs the program until SIGTERM or SIGINT. Options: --config FILE, --check-config, --print-config, --version, --help;
+ * sub-commands: `call SERVICE/METHOD` (JSON on stdin, JSON on stdout, in the process's own name), `migrate`. Returns the
+ * exit status. */
 int service_main(const struct service_program *program, int argc, char **argv);
 
-/* Inside a raw route: who calls, as rpc_dispatch would find out, with the permission required. Fills ctx (arena of the exchange; its
- * `service` stays NULL). Reasons: those of token.h, KONGSI_TOKEN_MISSING, KONGSI_PERMISSION_MISSING. */
-ERR_RESULT struct err *service_http_caller(struct http_exchange *exchange, const struct service_env *env, const char *permission,
-    struct rpc_ctx *ret_ctx);
+/* Inside a raw route: who calls, as rpc_dispatch would find out, with the permission required. Fills ctx (arena of the
+ * exchange; its `service` stays NULL). Reasons: those of token.h, KONGSI_TOKEN_MISSING, KONGSI_PERMISSION_MISSING. */
+ERR_RESULT struct err *service_http_caller(
+    struct http_exchange *exchange, const struct service_env *env, const char *permission, struct rpc_ctx *ret_ctx);
 /* The raw route of `def` for a method and path, with the decoded values of its {…} in the arena; NULL: none. */
 const struct service_http_route *service_http_find_route(const struct service_def *def, const char *method, const char *path,
     struct arena *arena, const char *const **ret_segments);

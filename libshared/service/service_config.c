@@ -9,7 +9,10 @@
 static const char *const LOG_LEVELS[] = {"debug", "info", "warn", "error", NULL};
 static const char *const TRANSPORTS[] = {"embedded", "kafka", NULL};
 
-#define FIELD(type_, struct_, member, ...) {.key = #member, .type = (type_), .offset = offsetof(struct struct_, member), __VA_ARGS__}
+#define FIELD(type_, struct_, member, ...)                                                                                  \
+    {                                                                                                                       \
+        .key = #member, .type = (type_), .offset = offsetof(struct struct_, member), __VA_ARGS__                            \
+    }
 
 static const struct config_field LOG_FIELDS[] = {
     FIELD(CONFIG_ENUM, log_config, level, .default_text = "info", .choices = LOG_LEVELS,
@@ -27,7 +30,8 @@ static const struct config_field DATABASE_FIELDS[] = {
     FIELD(CONFIG_STRING, database_config, owner_password_file, .help = "File with the owner role's password; empty: none."),
     FIELD(CONFIG_STRING, database_config, app_user, .default_text = "kongsi_app",
         .help = "Role the services work with: no superuser, no owner, bound by row-level security."),
-    FIELD(CONFIG_STRING, database_config, app_password_file, .help = "File with the application role's password; empty: none."),
+    FIELD(CONFIG_STRING, database_config, app_password_file,
+        .help = "File with the application role's password; empty: none."),
     FIELD(CONFIG_INT, database_config, pool_size, .default_text = "8", .minimum = 2, .maximum = 100,
         .help = "Connections a service keeps at most."),
     {.key = NULL},
@@ -35,7 +39,8 @@ static const struct config_field DATABASE_FIELDS[] = {
 
 static const struct config_field RPC_FIELDS[] = {
     FIELD(CONFIG_STRING, rpc_config, service_key_file,
-        .help = "File with the secret by which Kongsi's services know each other: at least 32 characters, the same for all."),
+        .help =
+            "File with the secret by which Kongsi's services know each other: at least 32 characters, the same for all."),
     FIELD(CONFIG_STRING_MAP, rpc_config, peers, .help = "Base URLs of the services that run in other processes, by name."),
     FIELD(CONFIG_INT, rpc_config, threads, .default_text = "32", .minimum = 1, .maximum = 512,
         .help = "Threads that answer RPCs of other processes."),
@@ -53,12 +58,10 @@ static const struct config_field BUS_FIELDS[] = {
     {.key = NULL},
 };
 
-static void add_section(
-    struct service_process *process, const char *name, const struct config_field *fields, void *target)
+static void add_section(struct service_process *process, const char *name, const struct config_field *fields, void *target)
 {
     check(process->section_count < sizeof(process->sections) / sizeof(process->sections[0]));
-    process->sections[process->section_count++] =
-        (struct config_section){.name = name, .fields = fields, .target = target};
+    process->sections[process->section_count++] = (struct config_section){.name = name, .fields = fields, .target = target};
 }
 
 static bool is_local(const struct service_process *process, const char *name)

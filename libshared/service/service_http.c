@@ -42,8 +42,9 @@ static void respond_ready(struct http_exchange *exchange)
         }
     }
     char body[128];
-    int length = waiting_for ? snprintf(body, sizeof(body), "{\"status\":\"not ready\",\"waiting_for\":\"%s\"}\n", waiting_for)
-                             : snprintf(body, sizeof(body), "{\"status\":\"ready\"}\n");
+    int length = waiting_for
+                     ? snprintf(body, sizeof(body), "{\"status\":\"not ready\",\"waiting_for\":\"%s\"}\n", waiting_for)
+                     : snprintf(body, sizeof(body), "{\"status\":\"ready\"}\n");
     http_respond(exchange, waiting_for ? 503 : 200, "application/json", body, (size_t)length);
 }
 

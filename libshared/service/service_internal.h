@@ -36,8 +36,8 @@ struct bus_config {
 struct service_slot {
     const struct service_def *def;
     void *config;
-    char database[64];                        /* its database's name */
-    const struct db_statement **statements;   /* the kit's and its own; the pool points to both */
+    char database[64];                      /* its database's name */
+    const struct db_statement **statements; /* the kit's and its own; the pool points to both */
     struct db_pool *pool;
     struct bus_log *log;
     struct service_env env;
@@ -70,8 +70,8 @@ struct service_process {
 ERR_RESULT struct err *service_config_load(struct service_process *process);
 void service_config_deinit(struct service_process *process);
 
-/* service_run.c: open is everything between configuration and listening, all a command needs; serve begins to consume and listen;
- * drain finishes requests under way; close undoes whatever was done, also after a failure halfway. */
+/* service_run.c: open is everything between configuration and listening, all a command needs; serve begins to consume and
+ * listen; drain finishes requests under way; close undoes whatever was done, also after a failure halfway. */
 ERR_RESULT struct err *service_process_open(struct service_process *process);
 ERR_RESULT struct err *service_process_serve(struct service_process *process);
 void service_process_drain(struct service_process *process);

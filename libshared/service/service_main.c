@@ -13,7 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum action { ACTION_RUN, ACTION_CHECK_CONFIG, ACTION_PRINT_CONFIG, ACTION_MIGRATE, ACTION_CALL, ACTION_REPUBLISH, ACTION_REPLAY };
+enum action {
+    ACTION_RUN,
+    ACTION_CHECK_CONFIG,
+    ACTION_PRINT_CONFIG,
+    ACTION_MIGRATE,
+    ACTION_CALL,
+    ACTION_REPUBLISH,
+    ACTION_REPLAY
+};
 
 struct arguments {
     enum action action;
@@ -54,9 +62,9 @@ static void print_help(const char *program)
 /* Fills the arguments; returns -1 to go on, else the exit status. */
 static int parse_options(const char *program, int argc, char **argv, struct arguments *arguments)
 {
-    static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
-        {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
+        {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
         switch (option) {

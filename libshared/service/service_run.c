@@ -124,7 +124,8 @@ static struct err *fetch_keys(void *context, struct arena *arena, const char **r
     struct rpc_ctx ctx;
     rpc_ctx_init_self(&ctx, process->net, arena, 5000);
     struct bytes answer;
-    ERR_TRY(rpc_call_wire(&ctx, method->component, method, (struct bytes){.data = (const uint8_t *)"", .length = 0}, &answer));
+    ERR_TRY(
+        rpc_call_wire(&ctx, method->component, method, (struct bytes){.data = (const uint8_t *)"", .length = 0}, &answer));
     BUF_AUTO json;
     buf_init(&json, 1024 * 1024);
     ERR_TRY(json_from_wire(method->output, answer, &json));
@@ -214,8 +215,8 @@ static struct err *listen_slot(struct service_process *process, struct service_s
     const int64_t *port = (const int64_t *)((const char *)slot->config + slot->def->port_config_offset);
     struct http_server_options options = {.name = slot->def->name,
         .address = slot->def->address_config_offset
-            ? *(char *const *)((const char *)slot->config + slot->def->address_config_offset)
-            : "127.0.0.1",
+                       ? *(char *const *)((const char *)slot->config + slot->def->address_config_offset)
+                       : "127.0.0.1",
         .port = (int)*port,
         .threads = (int)process->rpc.threads,
         .queue_max = 256,

@@ -1,5 +1,5 @@
-/* What every service's SQL is held to, on a real PostgreSQL: the migrations apply (twice), each statement can be prepared on the
- * migrated schema, and row-level security binds the application role in every table.
+/* What every service's SQL is held to, on a real PostgreSQL: the migrations apply (twice), each statement can be prepared on
+ * the migrated schema, and row-level security binds the application role in every table.
  *
  * Compiled once a service with SQL_HEADER, SQL_MIGRATIONS and SQL_STATEMENTS. */
 #include SQL_HEADER
@@ -70,25 +70,25 @@ static void test_statements_prepare(void **state)
 static void test_row_level_security_is_forced_everywhere(void **state)
 {
     (void)state;
-    int64_t tables = test_pg_number(DATABASE,
-        "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace");
+    int64_t tables = test_pg_number(
+        DATABASE, "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace");
     assert_true(tables > 2);
-    assert_int_equal(test_pg_number(DATABASE,
-                         "SELECT count(*) FROM pg_class c WHERE relkind IN ('r', 'p') AND NOT relispartition "
-                         "AND relnamespace = 'public'::regnamespace AND relname NOT IN " EXEMPT_TABLES
-                         " AND NOT (relrowsecurity AND relforcerowsecurity "
-                         "AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid))"),
+    assert_int_equal(
+        test_pg_number(DATABASE, "SELECT count(*) FROM pg_class c WHERE relkind IN ('r', 'p') AND NOT relispartition "
+                                 "AND relnamespace = 'public'::regnamespace AND relname NOT IN " EXEMPT_TABLES
+                                 " AND NOT (relrowsecurity AND relforcerowsecurity "
+                                 "AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid))"),
         0);
 }
 
-/* A partition is reached through its table alone: the application role has no right on it, so no policy can be walked around. */
+/* A partition is reached through its table alone: the application role has no right on it, so no policy can be walked
+ * around. */
 static void test_partitions_are_not_reachable_directly(void **state)
 {
     (void)state;
-    assert_int_equal(test_pg_number(DATABASE,
-                         "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' "
-                         "AND has_table_privilege('kongsi_app', oid, 'SELECT, INSERT, UPDATE, DELETE') "
-                         "AND NOT (relrowsecurity AND relforcerowsecurity)"),
+    assert_int_equal(test_pg_number(DATABASE, "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' "
+                                              "AND has_table_privilege('kongsi_app', oid, 'SELECT, INSERT, UPDATE, DELETE') "
+                                              "AND NOT (relrowsecurity AND relforcerowsecurity)"),
         0);
 }
 
@@ -98,13 +98,12 @@ static void test_application_role_is_bound(void **state)
     assert_int_equal(test_pg_number(DATABASE,
                          "SELECT count(*) FROM pg_roles WHERE rolname = 'kongsi_app' AND (rolsuper OR rolbypassrls)"),
         0);
-    assert_int_equal(test_pg_number(DATABASE,
-                         "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace "
-                         "AND pg_get_userbyid(relowner) = 'kongsi_app'"),
+    assert_int_equal(test_pg_number(DATABASE, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+                                              "AND pg_get_userbyid(relowner) = 'kongsi_app'"),
         0);
-    assert_int_equal(test_pg_number(DATABASE,
-                         "SELECT count(*) FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace "
-                         "AND NOT coalesce(proconfig::text LIKE '%search_path=%', false)"),
+    assert_int_equal(
+        test_pg_number(DATABASE, "SELECT count(*) FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace "
+                                 "AND NOT coalesce(proconfig::text LIKE '%search_path=%', false)"),
         0);
 }
 

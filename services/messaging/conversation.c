@@ -92,8 +92,8 @@ struct err *conversation_check_remove(const struct access *access, struct uuid m
     ERR_TRY(refuse_direct(access));
     bool leaving = uuid_equal(access->user_id, member_id);
     if (!leaving && (!is_administrator(access) || member_role == MEMBER_ROLE_OWNER)) {
-        return err_new(&MESSAGING_NOT_AN_ADMINISTRATOR,
-            "only the owner and administrators may take people out, and nobody the owner");
+        return err_new(
+            &MESSAGING_NOT_AN_ADMINISTRATOR, "only the owner and administrators may take people out, and nobody the owner");
     }
     if (leaving && access->role == MEMBER_ROLE_OWNER && access->member_count > 1) {
         return err_new(&MESSAGING_OWNER_CANNOT_LEAVE, "the group has %d members besides its owner; remove them first",

@@ -33,5 +33,6 @@ ERR_RESULT struct err *conversation_check_name(const char *name);
 ERR_RESULT struct err *conversation_check_manage(const struct access *access);
 /* Whether the conversation can take `added` more people. Reason: MEMBER_LIMIT_REACHED. */
 ERR_RESULT struct err *conversation_check_growth(const struct access *access, size_t added);
-/* Whether the person may take `member_id` out. Reasons: DIRECT_CONVERSATION_FIXED, NOT_AN_ADMINISTRATOR, OWNER_CANNOT_LEAVE. */
+/* Whether the person may take `member_id` out. Reasons: DIRECT_CONVERSATION_FIXED, NOT_AN_ADMINISTRATOR, OWNER_CANNOT_LEAVE.
+ */
 ERR_RESULT struct err *conversation_check_remove(const struct access *access, struct uuid member_id, int member_role);

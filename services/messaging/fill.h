@@ -11,5 +11,5 @@ struct message_row {
     const char *body; /* not copied */
 };
 ERR_RESULT struct err *fill_message(struct arena *arena, const struct message_row *row, Message *message);
-ERR_RESULT struct err *fill_read_cursor(struct arena *arena, struct uuid conversation_id, struct uuid user_id, int64_t read_seq,
-    const struct instant *read_time, ReadCursor *cursor);
+ERR_RESULT struct err *fill_read_cursor(struct arena *arena, struct uuid conversation_id, struct uuid user_id,
+    int64_t read_seq, const struct instant *read_time, ReadCursor *cursor);

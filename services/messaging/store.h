@@ -9,7 +9,8 @@
 
 /* What the caller is in a conversation. Reason: CONVERSATION_NOT_FOUND, also for one the caller is not in. */
 ERR_RESULT struct err *store_access_find(struct rpc_ctx *ctx, struct uuid conversation_id, struct access *ret_access);
-ERR_RESULT struct err *store_conversation_get(struct rpc_ctx *ctx, struct uuid conversation_id, Conversation *ret_conversation);
+ERR_RESULT struct err *store_conversation_get(
+    struct rpc_ctx *ctx, struct uuid conversation_id, Conversation *ret_conversation);
 /* `after`: the activity time and id of the last row before, or NULL. */
 struct conversation_key {
     struct instant activity_time;
@@ -20,17 +21,18 @@ ERR_RESULT struct err *store_conversation_list(struct rpc_ctx *ctx, const struct
 /* Makes the conversation and remembers the answer to `request`; a direct one that is there already is returned. */
 ERR_RESULT struct err *store_conversation_create(struct rpc_ctx *ctx, const struct conversation_draft *draft,
     const CreateConversationRequest *request, Conversation *ret_conversation);
-ERR_RESULT struct err *store_conversation_rename(
-    struct rpc_ctx *ctx, const struct access *access, const UpdateConversationRequest *request, Conversation *ret_conversation);
+ERR_RESULT struct err *store_conversation_rename(struct rpc_ctx *ctx, const struct access *access,
+    const UpdateConversationRequest *request, Conversation *ret_conversation);
 
 /* store_member.c */
 ERR_RESULT struct err *store_member_add(struct rpc_ctx *ctx, const struct access *access, const struct uuid *user_ids,
     size_t user_count, const AddMembersRequest *request, AddMembersResponse *response);
 /* The role of a member. Reason: MEMBER_NOT_FOUND. */
-ERR_RESULT struct err *store_member_role(struct rpc_ctx *ctx, struct uuid conversation_id, struct uuid user_id, int *ret_role);
+ERR_RESULT struct err *store_member_role(
+    struct rpc_ctx *ctx, struct uuid conversation_id, struct uuid user_id, int *ret_role);
 ERR_RESULT struct err *store_member_remove(struct rpc_ctx *ctx, const struct access *access, struct uuid user_id);
-ERR_RESULT struct err *store_member_list(struct rpc_ctx *ctx, struct uuid conversation_id, const struct uuid *after, int limit,
-    Member ***ret_members, size_t *ret_count);
+ERR_RESULT struct err *store_member_list(struct rpc_ctx *ctx, struct uuid conversation_id, const struct uuid *after,
+    int limit, Member ***ret_members, size_t *ret_count);
 ERR_RESULT struct err *store_membership_list(struct rpc_ctx *ctx, ListMembershipsResponse *response);
 /* Takes a person who has left the organization out of all groups, inside a consumer's transaction. */
 ERR_RESULT struct err *store_member_remove_everywhere(struct messaging *messaging, struct db_tx *tx, struct arena *arena,
@@ -39,8 +41,8 @@ ERR_RESULT struct err *store_member_remove_everywhere(struct messaging *messagin
 /* store_message.c */
 /* Returns after the commit. Reasons: CONVERSATION_NOT_FOUND, KONGSI_REQUEST_ID_REUSED. */
 ERR_RESULT struct err *store_message_send(struct rpc_ctx *ctx, const SendMessageRequest *request, Message *ret_message);
-ERR_RESULT struct err *store_message_list(struct rpc_ctx *ctx, struct uuid conversation_id, const struct message_cursor *cursor,
-    int limit, Message ***ret_messages, size_t *ret_count);
+ERR_RESULT struct err *store_message_list(struct rpc_ctx *ctx, struct uuid conversation_id,
+    const struct message_cursor *cursor, int limit, Message ***ret_messages, size_t *ret_count);
 /* Runs a batch of sends: for db_batch. */
 struct err *store_message_run_batch(
     struct db_tx *tx, struct arena *arena, void *const *items, size_t count, struct err **errors, void *context);
@@ -61,6 +63,7 @@ ERR_RESULT struct err *store_request_find(struct rpc_ctx *ctx, const char *reque
 /* Remembers the answer inside the transaction that makes it true. A concurrent repeat fails with KONGSI_CONFLICT. */
 ERR_RESULT struct err *store_request_remember(struct rpc_ctx *ctx, struct db_tx *tx, const char *request_id,
     const ProtobufCMessage *request, const ProtobufCMessage *response);
-/* Ends a request that was remembered: when a concurrent repeat was quicker, its answer replaces the conflict. Takes `error`. */
+/* Ends a request that was remembered: when a concurrent repeat was quicker, its answer replaces the conflict. Takes `error`.
+ */
 ERR_RESULT struct err *store_request_settle(struct rpc_ctx *ctx, struct err *error, const char *request_id,
     const ProtobufCMessage *request, ProtobufCMessage *response);

@@ -14,8 +14,8 @@ struct err *store_access_find(struct rpc_ctx *ctx, struct uuid conversation_id, 
     ERR_TRY(db_run(messaging_of(ctx)->env->db, messaging_scope(ctx), &MESSAGING_SQL_conversation_access, &params, &result));
     if (db_rows(result) == 0) {
         char text[UUID_TEXT_SIZE];
-        return err_new(
-            &MESSAGING_CONVERSATION_NOT_FOUND, "no conversation you are in has the id %s", uuid_format(conversation_id, text));
+        return err_new(&MESSAGING_CONVERSATION_NOT_FOUND, "no conversation you are in has the id %s",
+            uuid_format(conversation_id, text));
     }
     *ret_access = (struct access){.conversation_id = conversation_id,
         .user_id = ctx->caller.user_id,
@@ -68,7 +68,8 @@ static struct err *fill_last_message(struct arena *arena, const struct db_result
     return fill_message(arena, &message, *ret_message);
 }
 
-static struct err *fill_conversation(struct arena *arena, const struct db_result *result, int row, Conversation *conversation)
+static struct err *fill_conversation(
+    struct arena *arena, const struct db_result *result, int row, Conversation *conversation)
 {
     kongsi__messaging__v1__conversation__init(conversation);
     conversation->id = fill_uuid(arena, db_get_uuid(result, row, COLUMN_ID));
@@ -156,7 +157,8 @@ struct err *store_conversation_list(struct rpc_ctx *ctx, const struct conversati
 }
 
 /* The members of a new conversation: everyone of the draft, the creator first. */
-static struct err *insert_members(struct rpc_ctx *ctx, struct db_tx *tx, struct uuid id, const struct conversation_draft *draft)
+static struct err *insert_members(
+    struct rpc_ctx *ctx, struct db_tx *tx, struct uuid id, const struct conversation_draft *draft)
 {
     size_t count = draft->other_count + 1;
     struct uuid *user_ids = arena_calloc(ctx->arena, count, sizeof(*user_ids));
@@ -269,8 +271,8 @@ struct err *store_conversation_create(struct rpc_ctx *ctx, const struct conversa
     return db_commit_auto(tx);
 }
 
-struct err *store_conversation_rename(
-    struct rpc_ctx *ctx, const struct access *access, const UpdateConversationRequest *request, Conversation *ret_conversation)
+struct err *store_conversation_rename(struct rpc_ctx *ctx, const struct access *access,
+    const UpdateConversationRequest *request, Conversation *ret_conversation)
 {
     DB_TX_AUTO tx = NULL;
     ERR_TRY(db_begin(messaging_of(ctx)->env->db, messaging_scope(ctx), &tx));

@@ -57,7 +57,8 @@ static struct err *add_member_count(
 static struct err *append(struct rpc_ctx *ctx, struct db_tx *tx, struct uuid key, const ProtobufCMessage *body)
 {
     struct bus_event event = {.key = key, .body = body};
-    return bus_append(messaging_of(ctx)->env->log, tx, ctx->arena, ctx->now, ctx->traceparent, ctx->caller.org_id, &event, 1);
+    return bus_append(
+        messaging_of(ctx)->env->log, tx, ctx->arena, ctx->now, ctx->traceparent, ctx->caller.org_id, &event, 1);
 }
 
 static struct err *append_added(
@@ -76,7 +77,8 @@ static struct err *append_added(
     return append(ctx, tx, access->conversation_id, &event.base);
 }
 
-static struct err *lock_conversations(struct db_tx *tx, struct arena *arena, struct uuid org_id, const struct uuid *ids, size_t count)
+static struct err *lock_conversations(
+    struct db_tx *tx, struct arena *arena, struct uuid org_id, const struct uuid *ids, size_t count)
 {
     struct db_params params = db_params_new(arena);
     db_add_uuid(&params, org_id);
@@ -103,8 +105,8 @@ static struct err *reread_access(struct rpc_ctx *ctx, struct db_tx *tx, struct a
     return NULL;
 }
 
-struct err *store_member_add(struct rpc_ctx *ctx, const struct access *access, const struct uuid *user_ids, size_t user_count,
-    const AddMembersRequest *request, AddMembersResponse *response)
+struct err *store_member_add(struct rpc_ctx *ctx, const struct access *access, const struct uuid *user_ids,
+    size_t user_count, const AddMembersRequest *request, AddMembersResponse *response)
 {
     DB_TX_AUTO tx = NULL;
     ERR_TRY(db_begin(messaging_of(ctx)->env->db, messaging_scope(ctx), &tx));
@@ -256,8 +258,7 @@ static struct err *append_removed_everywhere(struct messaging *messaging, struct
             return err_out_of_memory();
         }
     }
-    return bus_append(
-        messaging->env->log, tx, arena, instant_now(), cause->traceparent, cause->org_id, events, count);
+    return bus_append(messaging->env->log, tx, arena, instant_now(), cause->traceparent, cause->org_id, events, count);
 }
 
 struct err *store_member_remove_everywhere(struct messaging *messaging, struct db_tx *tx, struct arena *arena,

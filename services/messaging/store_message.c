@@ -49,7 +49,8 @@ static void insert_set_add(struct insert_set *set, struct send_item *item)
 }
 
 /* Locks the conversations and learns, in the same round trip, what each send is: refused, answered before, or new. */
-static struct err *prepare(struct db_tx *tx, struct arena *arena, const struct insert_set *all, struct db_result **ret_result)
+static struct err *prepare(
+    struct db_tx *tx, struct arena *arena, const struct insert_set *all, struct db_result **ret_result)
 {
     struct db_params lock = db_params_new(arena);
     db_add_uuid(&lock, all->items[0]->org_id);
@@ -130,7 +131,8 @@ static struct err *append_sent(
         bodies[i].message = &messages[i];
         events[i] = (struct bus_event){.key = row.conversation_id, .body = &bodies[i].base};
     }
-    return bus_append(messaging->env->log, tx, arena, now, set->items[0]->traceparent, set->items[0]->org_id, events, set->count);
+    return bus_append(
+        messaging->env->log, tx, arena, now, set->items[0]->traceparent, set->items[0]->org_id, events, set->count);
 }
 
 struct err *store_message_run_batch(
@@ -177,8 +179,8 @@ struct err *store_message_send(struct rpc_ctx *ctx, const SendMessageRequest *re
     return fill_message(ctx->arena, &row, ret_message);
 }
 
-struct err *store_message_list(struct rpc_ctx *ctx, struct uuid conversation_id, const struct message_cursor *cursor, int limit,
-    Message ***ret_messages, size_t *ret_count)
+struct err *store_message_list(struct rpc_ctx *ctx, struct uuid conversation_id, const struct message_cursor *cursor,
+    int limit, Message ***ret_messages, size_t *ret_count)
 {
     struct db_params params = db_params_new(ctx->arena);
     db_add_uuid(&params, ctx->caller.org_id);

@@ -93,8 +93,8 @@ static void test_removals(void **state)
     for (size_t i = 0; i < sizeof(REMOVALS) / sizeof(REMOVALS[0]); i++) {
         struct access access = REMOVALS[i].access;
         access.user_id = person(1);
-        expect(REMOVALS[i].name,
-            conversation_check_remove(&access, person(REMOVALS[i].member), REMOVALS[i].member_role), REMOVALS[i].want);
+        expect(REMOVALS[i].name, conversation_check_remove(&access, person(REMOVALS[i].member), REMOVALS[i].member_role),
+            REMOVALS[i].want);
     }
 }
 

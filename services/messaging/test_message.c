@@ -61,8 +61,8 @@ static void test_cursors(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(CURSORS) / sizeof(CURSORS[0]); i++) {
         struct message_cursor cursor = {false, -1};
-        expect(CURSORS[i].name,
-            message_cursor_make(CURSORS[i].after, CURSORS[i].before, CURSORS[i].forward, &cursor), CURSORS[i].want);
+        expect(CURSORS[i].name, message_cursor_make(CURSORS[i].after, CURSORS[i].before, CURSORS[i].forward, &cursor),
+            CURSORS[i].want);
         if (!CURSORS[i].want) {
             assert_int_equal(cursor.forward, CURSORS[i].cursor.forward);
             assert_true(cursor.from_seq == CURSORS[i].cursor.from_seq);

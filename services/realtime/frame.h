@@ -13,11 +13,12 @@
 
 #include <stddef.h>
 
-#define FRAME_SIZE_MAX_BYTES ((size_t)128 * 1024)           /* of what a client sends */
-#define FRAME_JSON_SIZE_MAX_BYTES ((size_t)8 * 1024 * 1024) /* of what we send; text at the limit, each character escaped   \
-                                                             */
-#define FRAME_HEADROOM_BYTES 32                             /* the WebSocket header is written in front of the content */
-#define FRAME_ID_LENGTH_MAX_BYTES 256                       /* 64 code points */
+#define FRAME_SIZE_MAX_BYTES ((size_t)128 * 1024) /* of what a client sends */
+#define FRAME_JSON_SIZE_MAX_BYTES                                                                                           \
+    ((size_t)8 * 1024 * 1024)         /* of what we send; text at the limit, each character escaped                         \
+                                       */
+#define FRAME_HEADROOM_BYTES 32       /* the WebSocket header is written in front of the content */
+#define FRAME_ID_LENGTH_MAX_BYTES 256 /* 64 code points */
 
 enum frame_subprotocol { FRAME_JSON, FRAME_PROTO, FRAME_SUBPROTOCOLS };
 

@@ -52,7 +52,7 @@ struct socket {
 
     enum close_code close_code;
     size_t discard_bytes_left; /* of a frame too large: it is read to its end before the close */
-    bool close_after_answers; /* write what is queued, wait for commands under way */
+    bool close_after_answers;  /* write what is queued, wait for commands under way */
     char client_address[46];
 };
 
