@@ -3,7 +3,11 @@ import type { ThemeConfig } from 'antd';
 export const theme: ThemeConfig = {
   token: {
     colorPrimary: '#0b6e66',
+    colorPrimaryBg: '#dcf1ec',
+    colorPrimaryBgHover: '#cdebe4',
     colorInfo: '#0b6e66',
+    colorInfoBg: '#e9f5f2',
+    colorInfoBorder: '#b5d9d2',
     colorLink: '#0b6e66',
     colorError: '#c22f2f',
     colorTextSecondary: '#4d5b5a',
