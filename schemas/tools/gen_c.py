@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the C side of the schemas: gen_c.py SCHEMA_DIR OUT_DIR
+"""Writes the C side of the schemas: gen_c.py [--depfile FILE] SCHEMA_DIR OUT_DIR
 
 Compiles the .proto files with protoc and protoc-c, then writes to OUT_DIR/gen what the descriptors say. For the build, which
 must know its outputs beforehand, three files gather the parts: schemas_pb.c (messages), schemas_tables.c (errors, topics, the
@@ -12,10 +12,14 @@ Per package kongsi.<component>.v1:
   <component>_rpc.h/.c      prototypes of the handlers and the table that routes to them
   <component>_client.h/.c   typed functions that call the service
 The package kongsi.v1 has errors only. schema_set.h/.c embed the descriptor set itself.
+
+The build knows none of these headers, only schemas.h. So each of them includes it, and it changes with any of them: whoever includes
+one is compiled again in the same run.
 """
+import argparse
+import hashlib
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -74,10 +78,29 @@ class Package:
         return "".join(f'#include "{f.name[:-6]}.pb-c.h"\n' for f in self.files)
 
 
-def write(out, name, text):
-    path = out / name
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+class Folder:
+    """Where the output goes. A file that would not change is left alone, what is not written again is gone."""
+
+    def __init__(self, path):
+        self.path, self.written = path, set()
+
+    def write(self, name, text):
+        path = self.path / name
+        if path.suffix == ".h":
+            text = text.replace("#pragma once\n", '#pragma once\n\n#include "schemas.h"\n', 1)
+            text = text.replace("#include <protobuf-c/protobuf-c.h>\n", '#include <protobuf-c/protobuf-c.h>\n#include "schemas.h"\n', 1)
+            assert '#include "schemas.h"' in text, name
+        self.written.add(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+    def remove_others(self, pattern):
+        for path in set(self.path.glob(pattern)) - self.written:
+            path.unlink()
+
+    def headers(self):
+        return [path for path in self.written if path.suffix == ".h"]
 
 
 def errors(out, package, ext):
@@ -97,8 +120,8 @@ def errors(out, package, ext):
     names = [v.name.removeprefix("ERROR_REASON_") for v in reasons.value if v.number]
     table = "".join(f"    &{prefix}_{n},\n" for n in names)
     body.append(f"\nconst struct err_reason *const {package.component}_error_reasons[] = {{\n{table}    NULL,\n}};\n")
-    write(out, f"{package.component}_errors.h", f'{source}#pragma once\n\n#include "libshared/base/err.h"\n\n{"".join(lines)}')
-    write(out, f"{package.component}_errors.c", f'{source}#include "gen/{package.component}_errors.h"\n\n{"".join(body)}')
+    out.write(f"{package.component}_errors.h", f'{source}#pragma once\n\n#include "libshared/base/err.h"\n\n{"".join(lines)}')
+    out.write(f"{package.component}_errors.c", f'{source}#include "gen/{package.component}_errors.h"\n\n{"".join(body)}')
 
 
 def types(out, package):
@@ -112,7 +135,7 @@ def types(out, package):
         text.append(f"\n/* {enum.name} */\nenum {{\n")
         text += [f"    {v.name} = {v.number},\n" for v in enum.value]
         text.append("};\n")
-    write(out, f"{package.component}_types.h", "".join(text))
+    out.write(f"{package.component}_types.h", "".join(text))
 
 
 def topics(out, package, ext):
@@ -129,9 +152,9 @@ def topics(out, package, ext):
     if not events:
         return
     head.append(f"\n/* The topics it owns, NULL-terminated. */\nextern const char *const {component}_topics[];\n")
-    write(out, f"{component}_topics.h", "".join(head))
+    out.write(f"{component}_topics.h", "".join(head))
     rows = "".join(f'    "{n}",\n' for n in names)
-    write(out, f"{component}_topics.c", f'{source}#include "gen/{component}_topics.h"\n\n#include <stddef.h>\n\n'
+    out.write(f"{component}_topics.c", f'{source}#include "gen/{component}_topics.h"\n\n#include <stddef.h>\n\n'
           f"const char *const {component}_topics[] = {{\n{rows}    NULL,\n}};\n")
 
 
@@ -155,8 +178,8 @@ def rpc(out, package):
         head.append(f"\nextern const struct rpc_service {table};\n")
         body.append(f"static const struct rpc_method {component}_{snake(service.name)}_methods[] = {{\n{''.join(rows)}    {{NULL, NULL, NULL, NULL}},\n}};\n\n"
                     f'const struct rpc_service {table} = {{"{package.name}.{service.name}", {component}_{snake(service.name)}_methods}};\n')
-    write(out, f"{component}_rpc.h", "".join(head))
-    write(out, f"{component}_rpc.c", "".join(body))
+    out.write(f"{component}_rpc.h", "".join(head))
+    out.write(f"{component}_rpc.c", "".join(body))
 
 
 def client(out, package, ext):
@@ -180,17 +203,17 @@ def client(out, package, ext):
                         f'    ERR_TRY(rpc_call(ctx, {target}, "{package.name}.{service.name}", "{method.name}", '
                         f"{'true' if as_self else 'false'},\n        &request->base, &{c_prefix(method.output_type)}__descriptor, &message));\n"
                         f"    *ret_response = ({response} *)message;\n    return NULL;\n}}\n\n")
-    write(out, f"{component}_client.h", "".join(head))
-    write(out, f"{component}_client.c", "".join(body))
+    out.write(f"{component}_client.h", "".join(head))
+    out.write(f"{component}_client.c", "".join(body))
 
 
 def embed(out, path):
     data = Path(path).read_bytes()
     rows = [", ".join(str(b) for b in data[i:i + 32]) for i in range(0, len(data), 32)]
     note = "/* The compiled schemas (google.protobuf.FileDescriptorSet), embedded by schemas/tools/gen_c.py. */\n"
-    write(out, "schema_set.h", f"{note}#pragma once\n\n#include <stddef.h>\n\nextern const unsigned char kongsi_schema_set[];\n"
+    out.write("schema_set.h", f"{note}#pragma once\n\n#include <stddef.h>\n\nextern const unsigned char kongsi_schema_set[];\n"
           "extern const size_t kongsi_schema_set_length;\n")
-    write(out, "schema_set.c", f'{note}#include "gen/schema_set.h"\n\nconst unsigned char kongsi_schema_set[] = {{\n'
+    out.write("schema_set.c", f'{note}#include "gen/schema_set.h"\n\nconst unsigned char kongsi_schema_set[] = {{\n'
           + ",\n".join(rows) + "};\nconst size_t kongsi_schema_set_length = sizeof(kongsi_schema_set);\n")
 
 
@@ -200,31 +223,44 @@ def compile_protos(schemas, out):
                                  text=True).stdout.strip() or "/usr/include")
     own = sorted(str(p.relative_to(schemas)) for p in schemas.glob("**/*.proto"))
     own = [p for p in own if not p.startswith("tools/")]
+    out.path.mkdir(parents=True, exist_ok=True)
     well_known = ["google/protobuf/descriptor.proto", "google/protobuf/timestamp.proto"]
-    set_path = out / "kongsi.pb"
+    set_path = out.path / "kongsi.pb"
     includes = [f"-I{schemas}", f"-I{google}"]
     subprocess.run(["protoc", *includes, "--include_imports", "--include_source_info", f"--descriptor_set_out={set_path}", *own],
                    check=True)
-    with tempfile.TemporaryDirectory(dir=out) as fresh:
+    with tempfile.TemporaryDirectory(dir=out.path) as fresh:
         subprocess.run(["protoc-c", *includes, f"--c_out={fresh}", *own, *well_known], check=True)
         sources = sorted(p.relative_to(fresh) for p in Path(fresh).glob("**/*.pb-c.[ch]"))
         for path in sources:
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            write(out, path, (Path(fresh) / path).read_text())
-    gather(out, "schemas_pb.c", [p for p in sources if p.suffix == ".c"])
+            out.write(path, (Path(fresh) / path).read_text())
+    gather(out.path, "schemas_pb.c", [p for p in sources if p.suffix == ".c"])
     return set_path
 
 
-def gather(out, name, paths):
-    (out / name).write_text("/* Gathered by schemas/tools/gen_c.py. */\n" + "".join(f'#include "{p}"\n' for p in paths))
+def gather(folder, name, paths):
+    """Always written anew: the build does not know the parts, so this makes it compile them again."""
+    (folder / name).write_text("/* Gathered by schemas/tools/gen_c.py. */\n" + "".join(f'#include "{p}"\n' for p in paths))
 
 
-def main():
-    schemas, top = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
-    out = top / "gen"
-    out.mkdir(parents=True, exist_ok=True)
-    set_path = compile_protos(schemas, top)
-    files, ext = load_set(set_path)
+def stamp(top, headers):
+    """schemas.h, written last: whoever includes generated headers waits for it."""
+    whole = hashlib.sha256()
+    for path in sorted(headers):
+        whole.update(f"{path.relative_to(top)}\n".encode() + path.read_bytes())
+    text = f"/* Stands for all generated headers in the build and changes with any of them: {whole.hexdigest()} */\n#pragma once\n"
+    path = top / "schemas.h"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def print_depfile(output, schemas):
+    # The folders too: a new file changes their time.
+    inputs = sorted({p for proto in schemas.glob("**/*.proto") if "node_modules" not in proto.parts for p in (proto, proto.parent)})
+    return f"{output}: {' '.join(str(p).replace(' ', chr(92) + ' ') for p in inputs)}\n"
+
+
+def read_packages(files):
     packages = {}
     for file in files.file:
         if not file.package.startswith("kongsi."):
@@ -234,7 +270,20 @@ def main():
         package.messages += file.message_type
         package.enums += file.enum_type
         package.services += file.service
-    for package in packages.values():
+    return packages.values()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--depfile", metavar="FILE", type=Path)
+    parser.add_argument("schemas", metavar="SCHEMA_DIR", type=Path)
+    parser.add_argument("out", metavar="OUT_DIR", type=Path)
+    args = parser.parse_args()
+    schemas, top = args.schemas.resolve(), args.out.resolve()
+    messages, out = Folder(top), Folder(top / "gen")
+    set_path = compile_protos(schemas, messages)
+    files, ext = load_set(set_path)
+    for package in read_packages(files):
         errors(out, package, ext)
         if package.component == "kongsi":
             continue
@@ -245,11 +294,14 @@ def main():
             client(out, package, ext)
             gather(top, f"{package.component}_rpc.c", [f"gen/{package.component}_rpc.c"])
     embed(out, set_path)
-    made = sorted(p.name for p in out.glob("*.c"))
+    messages.remove_others("kongsi/**/*.pb-c.[ch]")
+    out.remove_others("*.[ch]")
+    made = sorted(p.name for p in out.written if p.suffix == ".c")
     gather(top, "schemas_tables.c", [f"gen/{n}" for n in made if n.endswith(("_errors.c", "_topics.c", "_set.c"))])
     gather(top, "schemas_clients.c", [f"gen/{n}" for n in made if n.endswith("_client.c")])
-    # Written last: whatever includes generated headers waits for it.
-    (top / "schemas.h").write_text("/* Stands for all generated headers in the build's order. */\n#pragma once\n")
+    if args.depfile:
+        args.depfile.write_text(print_depfile(args.out / "schemas.h", schemas))
+    stamp(top, messages.headers() + out.headers())
 
 
 if __name__ == "__main__":
