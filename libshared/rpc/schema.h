@@ -73,7 +73,7 @@ struct schema_field {
     bool required, secret;
     enum schema_format format;
     int32_t min_length, max_length, max_items; /* effective: defaults filled in */
-    bool has_minimum, has_maximum; /* maximum is in force when it is not 0, minimum when a maximum is or it is not 0 */
+    bool has_minimum, has_maximum;
     int64_t minimum, maximum;
 };
 

@@ -191,9 +191,9 @@ static struct err *check_number(const struct schema_field *field, uint64_t bits,
         return check_enum(field, (int32_t)(uint32_t)bits, path);
     case SCHEMA_DOUBLE:
     case SCHEMA_FLOAT:
-        return field->has_minimum ? check_float(field, bits, path) : NULL;
+        return field->has_minimum || field->has_maximum ? check_float(field, bits, path) : NULL;
     default:
-        return field->has_minimum ? check_integer(field, bits, path) : NULL;
+        return field->has_minimum || field->has_maximum ? check_integer(field, bits, path) : NULL;
     }
 }
 

@@ -63,10 +63,10 @@ static void set_limits(const Kongsi__V1__FieldRules *rules, struct schema_field 
     field->min_length = rules->min_length;
     field->max_length = rules->max_length ? rules->max_length : length_default;
     field->max_items = rules->max_items ? rules->max_items : SCHEMA_ITEMS_DEFAULT_MAX;
-    field->has_maximum = rules->maximum != 0;
-    field->has_minimum = field->has_maximum || rules->minimum != 0;
-    field->minimum = rules->minimum;
-    field->maximum = rules->maximum;
+    field->has_minimum = rules->lower_case == KONGSI__V1__FIELD_RULES__LOWER_MINIMUM;
+    field->has_maximum = rules->upper_case == KONGSI__V1__FIELD_RULES__UPPER_MAXIMUM;
+    field->minimum = field->has_minimum ? rules->minimum : 0;
+    field->maximum = field->has_maximum ? rules->maximum : 0;
 }
 
 struct err *schema_options_of_field(const Google__Protobuf__FieldOptions *options, struct schema_field *field)

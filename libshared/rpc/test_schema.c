@@ -128,6 +128,8 @@ static void test_rules(void **state)
         {"bounded", false, false, SCHEMA_FORMAT_NONE, 2, 4, 1000, false, false, 0, 0},
         {"blob", false, false, SCHEMA_FORMAT_NONE, 2, 4, 1000, false, false, 0, 0},
         {"number", false, false, SCHEMA_FORMAT_NONE, 0, INT32_MAX, 1000, true, true, -2, 5},
+        {"not_negative", false, false, SCHEMA_FORMAT_NONE, 0, INT32_MAX, 1000, true, false, 0, 0},
+        {"not_positive", false, false, SCHEMA_FORMAT_NONE, 0, INT32_MAX, 1000, false, true, 0, 0},
         {"large", false, false, SCHEMA_FORMAT_NONE, 0, INT32_MAX, 1000, true, false, 5, 0},
         {"ids", false, false, SCHEMA_FORMAT_UUID, 0, 1024, 2, false, false, 0, 0},
         {"password", false, true, SCHEMA_FORMAT_NONE, 0, 8, 1000, false, false, 0, 0},

@@ -363,8 +363,8 @@ def bytes_value(rules, request):
 
 
 def number_value(field, rules, request):
-    minimum = rules.minimum if rules else None  # rules without a minimum say 0
-    maximum = rules.maximum if rules and rules.maximum else None
+    minimum = rules.minimum if rules and rules.HasField("minimum") else None
+    maximum = rules.maximum if rules and rules.HasField("maximum") else None
     if field.type in INT64_TYPES | UINT64_TYPES:
         unsigned = field.type in UINT64_TYPES or (minimum is not None and minimum >= 0)
         digits = "[1-9][0-9]{0,17}" if unsigned and minimum and minimum > 0 else "(0|[1-9][0-9]{0,17})"

@@ -16,7 +16,7 @@ from pathlib import Path
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 SEED = int(os.environ.get("CODEC_SEED", random.randrange(1 << 32)))
-ROUNDS = int(os.environ.get("CODEC_ROUNDS", 150))
+ROUNDS = int(os.environ.get("CODEC_ROUNDS", 100))
 INT_RANGES = {"INT32": (-2**31, 2**31 - 1), "SINT32": (-2**31, 2**31 - 1), "SFIXED32": (-2**31, 2**31 - 1), "UINT32": (0, 2**32 - 1),
               "FIXED32": (0, 2**32 - 1), "INT64": (-2**63, 2**63 - 1), "SINT64": (-2**63, 2**63 - 1), "SFIXED64": (-2**63, 2**63 - 1),
               "UINT64": (0, 2**64 - 1), "FIXED64": (0, 2**64 - 1)}
