@@ -267,6 +267,7 @@ static void signed_in(struct socket *socket, struct job *job)
         socket_close(socket, CLOSE_INTERNAL, true);
         return;
     }
+    socket->loop->sign_ins++;
     socket_send(socket, frame_ref(job->answer), SOCKET_ANSWER);
     send_resume(socket, job);
     metric_observe_us(&realtime_sign_in, clock_monotonic_us() - job->begin_us);

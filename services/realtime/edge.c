@@ -115,8 +115,13 @@ struct edge {
 static void on_tick(lws_sorted_usec_list_t *tick)
 {
     struct edge *edge = lws_container_of(tick, struct edge, tick);
-    lws_sul_schedule(edge->context, 0, &edge->tick, on_tick, LWS_US_PER_SEC);
-    loop_tick(edge->loop);
+    int64_t wait_ms = loop_tick(edge->loop);
+    lws_sul_schedule(edge->context, 0, &edge->tick, on_tick, wait_ms * LWS_US_PER_MS);
+}
+
+void edge_tick_now(struct edge *edge)
+{
+    lws_sul_schedule(edge->context, 0, &edge->tick, on_tick, LWS_US_PER_MS);
 }
 
 static void *new_ev_loop(void)

@@ -160,7 +160,6 @@ static struct err *push_removed(struct job *job, char *conversation_id)
     return add_push(job, &frame, &length);
 }
 
-/* A cursor ahead of the load comes from a client that was sent more meanwhile. */
 static struct err *resume_cursor(struct resume *resume, const Kongsi__Realtime__V1__Cursor *cursor)
 {
     struct uuid conversation_id;
@@ -175,10 +174,14 @@ static struct err *resume_cursor(struct resume *resume, const Kongsi__Realtime__
         return NULL; /* named twice: the first counts */
     }
     subscription->resumed = true;
-    subscription->sent_seq = cursor->seq;
-    if (cursor->seq >= subscription->last_seq) {
+    if (cursor->seq == subscription->last_seq) {
         return NULL;
     }
+    if (cursor->seq > subscription->last_seq) {
+        leave_to_client(resume, subscription); /* from before a restored backup, or made up: it has to look */
+        return NULL;
+    }
+    subscription->sent_seq = cursor->seq;
     if (resume->stopped || resume->messages_left == 0 || resume->bytes_left == 0) {
         leave_to_client(resume, subscription);
         return NULL;

@@ -5,10 +5,18 @@
 #include "services/realtime/command.h"
 #include "services/realtime/edge.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 #include <utlist.h>
+
+#define TICK_MS 1000
+#define DRAIN_TICK_MS 50
+#define DRAIN_TICKS 20
+#define DRAIN_SOCKETS_MIN 100
+#define IDLE_CLOSES_A_TICK 200
+#define TRIM_SIGN_INS_MIN 500
+#define TRIM_INTERVAL_MS 30000
 
 /* ---- the hub's sink ---- */
 
@@ -143,18 +151,6 @@ static void publish(struct loop *loop, struct hub_event *event)
     metric_observe_us(&realtime_push, age_us > 0 ? age_us : 0);
 }
 
-static void start_drain(struct loop *loop)
-{
-    if (loop->draining) {
-        return;
-    }
-    loop->draining = true;
-    struct socket *socket = NULL;
-    DL_FOREACH (loop->sockets, socket) {
-        socket_drain(socket);
-    }
-}
-
 void loop_process_inbox(struct loop *loop)
 {
     struct hub_event *events;
@@ -170,23 +166,54 @@ void loop_process_inbox(struct loop *loop)
     bool drain = loop->drain_asked;
     bool stop = loop->stop_asked;
     pthread_mutex_unlock(&loop->lock);
-    if (drain) {
-        start_drain(loop);
+    if (drain && !loop->draining) {
+        loop->draining = true;
+        edge_tick_now(loop->edge);
     }
     if (stop) {
         edge_break(loop->edge);
     }
 }
 
-void loop_tick(struct loop *loop)
+/* A part of the sockets at a time: closing all at once would keep the loop from everything else. */
+static void drain_some(struct loop *loop)
+{
+    size_t count = atomic_load(&loop->socket_count) / DRAIN_TICKS + DRAIN_SOCKETS_MIN;
+    struct socket *socket = NULL;
+    DL_FOREACH (loop->sockets, socket) {
+        if (socket->state != SOCKET_CLOSING && count > 0) {
+            socket_drain(socket);
+            count--;
+        }
+    }
+}
+
+/* Thousands who sign in at once leave the heap full of holes: it is given back when the rush is over. */
+static void trim_memory(struct loop *loop, int64_t now_ms)
+{
+    if (loop->sign_ins >= TRIM_SIGN_INS_MIN && now_ms >= loop->trim_ms && loop->sign_ins == loop->sign_ins_before) {
+        malloc_trim(0);
+        loop->sign_ins = 0;
+        loop->trim_ms = now_ms + TRIM_INTERVAL_MS;
+    }
+    loop->sign_ins_before = loop->sign_ins;
+}
+
+int64_t loop_tick(struct loop *loop)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct instant now = instant_now();
+    loop->idle_closes_left = IDLE_CLOSES_A_TICK;
+    if (loop->draining) {
+        drain_some(loop);
+    }
     struct socket *socket = NULL;
     struct socket *next = NULL;
     DL_FOREACH_SAFE (loop->sockets, socket, next) {
         socket_tick(socket, now_ms, now);
     }
+    trim_memory(loop, now_ms);
+    return loop->draining ? DRAIN_TICK_MS : TICK_MS;
 }
 
 void loop_add_socket(struct loop *loop, struct socket *socket)

@@ -21,7 +21,10 @@ struct loop {
     struct socket *sockets;
     struct push *pull_now_all;
     bool draining;
+    int idle_closes_left; /* in this tick: where thousands fall silent, they are closed little by little */
     _Atomic size_t socket_count;
+    size_t sign_ins, sign_ins_before; /* since memory was given back; at the tick before */
+    int64_t trim_ms;                  /* not again before */
 
     pthread_mutex_t lock;   /* the inbox */
     pthread_cond_t changed; /* room in the inbox; drained */
@@ -55,5 +58,5 @@ void loop_add_socket(struct loop *loop, struct socket *socket);
 void loop_remove_socket(struct loop *loop, struct socket *socket);
 /* Takes what is in the inbox. */
 void loop_process_inbox(struct loop *loop);
-/* Told every second. */
-void loop_tick(struct loop *loop);
+/* What time brings; returns in how many milliseconds it wants to be called again. */
+int64_t loop_tick(struct loop *loop);

@@ -378,12 +378,15 @@ void socket_tick(struct socket *socket, int64_t now_ms, struct instant now)
     if (socket->state == SOCKET_CLOSING) {
         int64_t wait_ms = socket->close_code == CLOSE_GOING_AWAY ? DRAIN_WAIT_MS - 1000 : CLOSE_WAIT_MS;
         if (now_ms - socket->closing_ms > wait_ms) {
-            lws_set_timeout(socket->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+            lws_set_timeout(
+                socket->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC); /* ends in socket_disconnected */
         }
     } else if (socket->state == SOCKET_CONNECTED && now_ms - socket->opened_ms >= SIGN_IN_WAIT_MS) {
         socket_close(socket, CLOSE_NOT_SIGNED_IN, true);
     } else if (socket->state != SOCKET_CONNECTED && now_ms - socket->heard_ms > idle_max_ms) {
-        socket_close(socket, CLOSE_IDLE, true);
+        if (socket->loop->idle_closes_left-- > 0) {
+            socket_close(socket, CLOSE_IDLE, true);
+        }
     } else if (socket->state == SOCKET_SIGNED_IN) {
         tick_signed_in(socket, now);
     }
