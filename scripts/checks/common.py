@@ -1,4 +1,7 @@
-"""What the checks share: the project's files, C without its comments, and how problems are told."""
+"""What the checks share: the project's files, C without its comments, and how problems are told.
+
+common.py SUFFIX… prints the files with these endings, divided by NUL.
+"""
 import os
 import re
 import subprocess
@@ -63,3 +66,7 @@ def finish(problems):
     for problem in problems:
         print(problem)
     sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    print("".join(f"{path}\0" for path in files(*sys.argv[1:])), end="")

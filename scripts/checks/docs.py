@@ -36,7 +36,7 @@ def entry_end(text, begin):
 
 
 def attribute(entry, name):
-    match = re.search(rf"\.{name} = ", entry)
+    match = re.search(rf"\.{name} =\s+", entry)
     return match and (c_strings(entry[match.end():]) or re.match(r"[\w-]+", entry[match.end():]).group(0))
 
 

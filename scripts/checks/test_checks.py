@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -90,16 +91,19 @@ class Checks(unittest.TestCase):
             self.assertEqual(run(check, {}), (0, ""), check)
 
     def test_finds(self):
-        for check, path, content, said in CASES:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = list(pool.map(lambda case: run(case[0], {case[1]: case[2]}), CASES))
+        for (check, path, _, said), (status, output) in zip(CASES, results):
             with self.subTest(check=check, path=path, said=said):
-                status, output = run(check, {path: content})
                 self.assertEqual(status, 1, output)
                 self.assertIn(said, output)
 
     def test_leaves_alone(self):
-        for check, path, content in FINE:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = list(pool.map(lambda case: run(case[0], {case[1]: case[2]}), FINE))
+        for (check, _, content), result in zip(FINE, results):
             with self.subTest(check=check, content=content[:60]):
-                self.assertEqual(run(check, {path: content}), (0, ""))
+                self.assertEqual(result, (0, ""))
 
 
 if __name__ == "__main__":

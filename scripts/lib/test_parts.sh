@@ -4,11 +4,7 @@
 
 exists_check() { [[ -x $ROOT/scripts/check ]]; }
 
-# One test: it passes or it does not.
-part_check() {
-  limit 600 "$ROOT/scripts/check" || return 1
-  printf '<testsuite><testcase classname="scripts" name="check"/></testsuite>\n' >"$OUT/check.xml"
-}
+part_check() { limit 900 "$ROOT/scripts/check"; } # leaves check.xml in KONGSI_TEST_DIR
 
 meson_folder() { # FOLDER OPTIONS…
   local folder=$ROOT/$1
