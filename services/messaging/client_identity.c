@@ -25,6 +25,9 @@ static bool is_listed(const Kongsi__Identity__V1__BatchGetUsersResponse *users, 
 
 struct err *client_identity_check_users(struct rpc_ctx *ctx, const struct uuid *user_ids, size_t count)
 {
+    if (count == 0) {
+        return NULL; /* identity takes no empty list */
+    }
     Kongsi__Identity__V1__BatchGetUsersRequest request = KONGSI__IDENTITY__V1__BATCH_GET_USERS_REQUEST__INIT;
     request.user_ids = arena_calloc(ctx->arena, count + 1, sizeof(*request.user_ids));
     if (!request.user_ids) {

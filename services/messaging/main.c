@@ -6,6 +6,6 @@ int main(int argc, char **argv)
     static const struct service_program PROGRAM = {.name = "kongsi-messaging",
         .services = SERVICES,
         .known_services = known_services,
-        .keys_method = KNOWN_KEYS_METHOD};
+        .issuer = &known_issuer};
     return service_main(&PROGRAM, argc, argv);
 }

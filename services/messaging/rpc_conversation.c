@@ -50,11 +50,11 @@ struct err *messaging_get_conversation(struct rpc_ctx *ctx, const GetConversatio
     return store_conversation_get(ctx, checked_uuid(request->conversation_id), response);
 }
 
-static struct err *parse_page(
-    struct rpc_ctx *ctx, const char *token, struct conversation_key *key, const struct conversation_key **ret_after)
+static struct err *parse_page(struct rpc_ctx *ctx, const char *query, const char *token, struct conversation_key *key,
+    const struct conversation_key **ret_after)
 {
     struct page_token position;
-    ERR_TRY(page_token_parse(ctx->arena, list_query(ctx), token, 2, &position));
+    ERR_TRY(page_token_parse(ctx->arena, query, token, 2, &position));
     *ret_after = NULL;
     if (position.count == 0) {
         return NULL;
@@ -66,7 +66,7 @@ static struct err *parse_page(
     return NULL;
 }
 
-static struct err *make_page(struct rpc_ctx *ctx, const struct conversation_key *last, char **ret_token)
+static struct err *make_page(struct rpc_ctx *ctx, const char *query, const struct conversation_key *last, char **ret_token)
 {
     char id[UUID_TEXT_SIZE];
     struct page_token position = {.count = 2,
@@ -75,7 +75,7 @@ static struct err *make_page(struct rpc_ctx *ctx, const struct conversation_key 
         return err_out_of_memory();
     }
     const char *text;
-    ERR_TRY(page_token_make(ctx->arena, list_query(ctx), &position, &text));
+    ERR_TRY(page_token_make(ctx->arena, query, &position, &text));
     *ret_token = (char *)text;
     return NULL;
 }
@@ -85,10 +85,14 @@ struct err *messaging_list_conversations(
 {
     struct conversation_key key, last;
     const struct conversation_key *after;
-    ERR_TRY(parse_page(ctx, request->page_token, &key, &after));
+    const char *query = list_query(ctx);
+    if (!query) {
+        return err_out_of_memory();
+    }
+    ERR_TRY(parse_page(ctx, query, request->page_token, &key, &after));
     int limit = request->page_size ? request->page_size : CONVERSATION_PAGE_SIZE_DEFAULT;
     ERR_TRY(store_conversation_list(ctx, after, limit, &response->conversations, &response->n_conversations, &last));
-    return response->n_conversations == (size_t)limit ? make_page(ctx, &last, &response->next_page_token) : NULL;
+    return response->n_conversations == (size_t)limit ? make_page(ctx, query, &last, &response->next_page_token) : NULL;
 }
 
 struct err *messaging_update_conversation(

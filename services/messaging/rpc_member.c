@@ -10,6 +10,9 @@ struct err *messaging_list_members(struct rpc_ctx *ctx, const ListMembersRequest
     struct access access;
     ERR_TRY(access_conversation_by_id(ctx, request->conversation_id, &access));
     const char *query = arena_printf(ctx->arena, "ListMembers %s", request->conversation_id);
+    if (!query) {
+        return err_out_of_memory();
+    }
     struct page_token position;
     ERR_TRY(page_token_parse(ctx->arena, query, request->page_token, 1, &position));
     struct uuid after;
@@ -58,11 +61,7 @@ struct err *messaging_remove_member(struct rpc_ctx *ctx, const RemoveMemberReque
     (void)response;
     struct access access;
     ERR_TRY(access_conversation_by_id(ctx, request->conversation_id, &access));
-    struct uuid user_id = checked_uuid(request->user_id);
-    int role;
-    ERR_TRY(store_member_role(ctx, access.conversation_id, user_id, &role));
-    ERR_TRY(conversation_check_remove(&access, user_id, role));
-    return store_member_remove(ctx, &access, user_id);
+    return store_member_remove(ctx, &access, checked_uuid(request->user_id));
 }
 
 struct err *messaging_list_memberships(

@@ -19,5 +19,9 @@ struct err *messaging_list_messages(struct rpc_ctx *ctx, const ListMessagesReque
     response->last_seq = access.last_seq;
     response->has_more = response->n_messages > (size_t)limit;
     response->n_messages -= response->has_more;
+    for (size_t i = 0; i < response->n_messages; i++) { /* one may have come since `access` was read */
+        int64_t seq = response->messages[i]->seq;
+        response->last_seq = seq > response->last_seq ? seq : response->last_seq;
+    }
     return NULL;
 }

@@ -7,6 +7,8 @@
 
 /* store_conversation.c */
 
+/* CONVERSATION_NOT_FOUND, for one that is not there and one the caller is not in alike. */
+struct err *store_conversation_not_found(struct uuid conversation_id);
 /* What the caller is in a conversation. Reason: CONVERSATION_NOT_FOUND, also for one the caller is not in. */
 ERR_RESULT struct err *store_access_find(struct rpc_ctx *ctx, struct uuid conversation_id, struct access *ret_access);
 ERR_RESULT struct err *store_conversation_get(
@@ -27,9 +29,8 @@ ERR_RESULT struct err *store_conversation_rename(struct rpc_ctx *ctx, const stru
 /* store_member.c */
 ERR_RESULT struct err *store_member_add(struct rpc_ctx *ctx, const struct access *access, const struct uuid *user_ids,
     size_t user_count, const AddMembersRequest *request, AddMembersResponse *response);
-/* The role of a member. Reason: MEMBER_NOT_FOUND. */
-ERR_RESULT struct err *store_member_role(
-    struct rpc_ctx *ctx, struct uuid conversation_id, struct uuid user_id, int *ret_role);
+/* Takes a person out, if the rules allow it. Reasons: CONVERSATION_NOT_FOUND, MEMBER_NOT_FOUND, those of
+ * conversation_check_remove. */
 ERR_RESULT struct err *store_member_remove(struct rpc_ctx *ctx, const struct access *access, struct uuid user_id);
 ERR_RESULT struct err *store_member_list(struct rpc_ctx *ctx, struct uuid conversation_id, const struct uuid *after,
     int limit, Member ***ret_members, size_t *ret_count);

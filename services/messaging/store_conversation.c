@@ -4,6 +4,13 @@
 #include "gen/messaging_sql.h"
 #include "services/messaging/fill.h"
 
+struct err *store_conversation_not_found(struct uuid conversation_id)
+{
+    char text[UUID_TEXT_SIZE];
+    return err_new(
+        &MESSAGING_CONVERSATION_NOT_FOUND, "no conversation you are in has the id %s", uuid_format(conversation_id, text));
+}
+
 struct err *store_access_find(struct rpc_ctx *ctx, struct uuid conversation_id, struct access *ret_access)
 {
     struct db_params params = db_params_new(ctx->arena);
@@ -13,9 +20,7 @@ struct err *store_access_find(struct rpc_ctx *ctx, struct uuid conversation_id, 
     DB_RESULT_AUTO result = NULL;
     ERR_TRY(db_run(messaging_of(ctx)->env->db, messaging_scope(ctx), &MESSAGING_SQL_conversation_access, &params, &result));
     if (db_rows(result) == 0) {
-        char text[UUID_TEXT_SIZE];
-        return err_new(&MESSAGING_CONVERSATION_NOT_FOUND, "no conversation you are in has the id %s",
-            uuid_format(conversation_id, text));
+        return store_conversation_not_found(conversation_id);
     }
     *ret_access = (struct access){.conversation_id = conversation_id,
         .user_id = ctx->caller.user_id,
@@ -111,8 +116,7 @@ static struct db_params list_params(
 static struct err *fill_only(struct rpc_ctx *ctx, struct uuid id, const struct db_result *result, Conversation *conversation)
 {
     if (db_rows(result) == 0) {
-        char text[UUID_TEXT_SIZE];
-        return err_new(&MESSAGING_CONVERSATION_NOT_FOUND, "no conversation you are in has the id %s", uuid_format(id, text));
+        return store_conversation_not_found(id);
     }
     return fill_conversation(ctx->arena, result, 0, conversation);
 }

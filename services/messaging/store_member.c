@@ -125,14 +125,15 @@ struct err *store_member_add(struct rpc_ctx *ctx, const struct access *access, c
     return db_commit_auto(tx);
 }
 
-struct err *store_member_role(struct rpc_ctx *ctx, struct uuid conversation_id, struct uuid user_id, int *ret_role)
+static struct err *find_role(
+    struct rpc_ctx *ctx, struct db_tx *tx, struct uuid conversation_id, struct uuid user_id, int *ret_role)
 {
     struct db_params params = db_params_new(ctx->arena);
     db_add_uuid(&params, ctx->caller.org_id);
     db_add_uuid(&params, conversation_id);
     db_add_uuid(&params, user_id);
     DB_RESULT_AUTO result = NULL;
-    ERR_TRY(db_run(messaging_of(ctx)->env->db, messaging_scope(ctx), &MESSAGING_SQL_conversation_access, &params, &result));
+    ERR_TRY(db_query(tx, &MESSAGING_SQL_conversation_access, &params, &result));
     if (db_rows(result) == 0) {
         char text[UUID_TEXT_SIZE];
         return err_new(
@@ -142,32 +143,35 @@ struct err *store_member_role(struct rpc_ctx *ctx, struct uuid conversation_id, 
     return NULL;
 }
 
+static struct err *append_removed(struct rpc_ctx *ctx, struct db_tx *tx, struct uuid conversation_id, struct uuid user_id)
+{
+    Kongsi__Messaging__V1__MemberRemoved event = KONGSI__MESSAGING__V1__MEMBER_REMOVED__INIT;
+    event.org_id = fill_uuid(ctx->arena, ctx->caller.org_id);
+    event.conversation_id = fill_uuid(ctx->arena, conversation_id);
+    event.member_id = fill_uuid(ctx->arena, user_id);
+    event.actor_id = fill_uuid(ctx->arena, ctx->caller.user_id);
+    if (!event.org_id || !event.conversation_id || !event.member_id || !event.actor_id) {
+        return err_out_of_memory();
+    }
+    return append(ctx, tx, conversation_id, &event.base);
+}
+
 struct err *store_member_remove(struct rpc_ctx *ctx, const struct access *access, struct uuid user_id)
 {
     DB_TX_AUTO tx = NULL;
     ERR_TRY(db_begin(messaging_of(ctx)->env->db, messaging_scope(ctx), &tx));
     struct access locked = *access;
     ERR_TRY(reread_access(ctx, tx, &locked));
+    int role, member_count;
+    ERR_TRY(find_role(ctx, tx, access->conversation_id, user_id, &role));
+    ERR_TRY(conversation_check_remove(&locked, user_id, role));
     struct db_params params = db_params_new(ctx->arena);
     db_add_uuid(&params, ctx->caller.org_id);
     db_add_uuid(&params, access->conversation_id);
     db_add_uuid(&params, user_id);
-    DB_RESULT_AUTO gone = NULL;
-    ERR_TRY(db_query(tx, &MESSAGING_SQL_member_delete, &params, &gone));
-    if (db_affected(gone) == 0) {
-        return err_new(&MESSAGING_MEMBER_NOT_FOUND, "the person is not a member of the conversation any more");
-    }
-    int member_count;
+    ERR_TRY(db_query(tx, &MESSAGING_SQL_member_delete, &params, NULL));
     ERR_TRY(add_member_count(ctx, tx, access->conversation_id, -1, &member_count));
-    Kongsi__Messaging__V1__MemberRemoved event = KONGSI__MESSAGING__V1__MEMBER_REMOVED__INIT;
-    event.org_id = fill_uuid(ctx->arena, ctx->caller.org_id);
-    event.conversation_id = fill_uuid(ctx->arena, access->conversation_id);
-    event.member_id = fill_uuid(ctx->arena, user_id);
-    event.actor_id = fill_uuid(ctx->arena, ctx->caller.user_id);
-    if (!event.org_id || !event.conversation_id || !event.member_id || !event.actor_id) {
-        return err_out_of_memory();
-    }
-    ERR_TRY(append(ctx, tx, access->conversation_id, &event.base));
+    ERR_TRY(append_removed(ctx, tx, access->conversation_id, user_id));
     return db_commit_auto(tx);
 }
 

@@ -47,7 +47,7 @@ static struct err *check_mark(struct mark_item *item, const struct db_result *pr
 {
     *ret_moves = false;
     if (!db_get_bool(prepared, row, 0)) {
-        return err_new(&MESSAGING_CONVERSATION_NOT_FOUND, "no conversation you are in has this id");
+        return store_conversation_not_found(item->conversation_id);
     }
     int64_t last_seq = db_get_int64(prepared, row, 3);
     if (item->seq > last_seq) {
@@ -62,18 +62,29 @@ static struct err *check_mark(struct mark_item *item, const struct db_result *pr
     return NULL;
 }
 
+/* The place of the item's cursor in the set; the set's count when it is not there. */
+static size_t advance_set_find(const struct advance_set *set, const struct mark_item *item)
+{
+    size_t i = 0;
+    while (i < set->count &&
+           !(uuid_equal(set->conversation_ids[i], item->conversation_id) && uuid_equal(set->user_ids[i], item->user_id))) {
+        i++;
+    }
+    return i;
+}
+
 /* Several marks of one cursor become the furthest. */
 static void advance_set_add(struct advance_set *set, const struct mark_item *item)
 {
-    for (size_t i = 0; i < set->count; i++) {
-        if (uuid_equal(set->conversation_ids[i], item->conversation_id) && uuid_equal(set->user_ids[i], item->user_id)) {
-            set->seqs[i] = set->seqs[i] > item->seq ? set->seqs[i] : item->seq;
-            return;
-        }
+    size_t place = advance_set_find(set, item);
+    if (place < set->count) {
+        set->seqs[place] = set->seqs[place] > item->seq ? set->seqs[place] : item->seq;
+        return;
     }
-    set->conversation_ids[set->count] = item->conversation_id;
-    set->user_ids[set->count] = item->user_id;
-    set->seqs[set->count++] = item->seq;
+    set->conversation_ids[place] = item->conversation_id;
+    set->user_ids[place] = item->user_id;
+    set->seqs[place] = item->seq;
+    set->count++;
 }
 
 static struct err *advance(
@@ -115,15 +126,15 @@ struct err *store_read_cursor_run_batch(
     struct advance_set set = {.conversation_ids = arena_calloc(arena, count, sizeof(struct uuid)),
         .user_ids = arena_calloc(arena, count, sizeof(struct uuid)),
         .seqs = arena_calloc(arena, count, sizeof(int64_t))};
-    bool *moves = arena_calloc(arena, count, sizeof(*moves));
-    if (!set.conversation_ids || !set.user_ids || !set.seqs || !moves) {
+    if (!set.conversation_ids || !set.user_ids || !set.seqs) {
         return err_out_of_memory();
     }
     DB_RESULT_AUTO prepared = NULL;
     ERR_TRY(prepare(tx, arena, marks, count, &prepared));
     for (size_t i = 0; i < count; i++) {
-        errors[i] = check_mark(marks[i], prepared, (int)i, &moves[i]);
-        if (moves[i]) {
+        bool moves;
+        errors[i] = check_mark(marks[i], prepared, (int)i, &moves);
+        if (moves) {
             advance_set_add(&set, marks[i]);
         }
     }
@@ -133,9 +144,11 @@ struct err *store_read_cursor_run_batch(
     struct instant now = instant_now();
     ERR_TRY(advance(tx, arena, marks[0]->org_id, &set, now));
     ERR_TRY(append_advanced(context, tx, arena, marks[0], &set, now));
-    for (size_t i = 0; i < count; i++) {
-        if (moves[i]) {
-            marks[i]->read_seq = marks[i]->seq;
+    for (size_t i = 0; i < count;
+         i++) { /* a mark that stays behind another of its batch gets the cursor as it is now, too */
+        size_t place = advance_set_find(&set, marks[i]);
+        if (place < set.count && !errors[i]) {
+            marks[i]->read_seq = set.seqs[place];
             marks[i]->read_time = now;
             marks[i]->has_read_time = true;
         }

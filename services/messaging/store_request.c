@@ -7,6 +7,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#define REQUEST_KEEP_MS (INT64_C(7) * 24 * 3600 * 1000)
+
 /* SHA-256 over the request's type and wire form: tells a repeat from another request under the same id. */
 static struct err *digest_request(
     struct arena *arena, const ProtobufCMessage *request, unsigned char ret_digest[crypto_hash_sha256_BYTES])
@@ -61,6 +63,7 @@ struct err *store_request_remember(struct rpc_ctx *ctx, struct db_tx *tx, const 
     db_add_bytes(&params, digest, sizeof(digest));
     db_add_bytes(&params, answer.data, answer.length);
     db_add_instant(&params, ctx->now);
+    db_add_instant(&params, instant_add_ms(ctx->now, -REQUEST_KEEP_MS));
     return db_query(tx, &MESSAGING_SQL_request_insert, &params, NULL);
 }
 

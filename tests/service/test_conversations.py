@@ -157,3 +157,20 @@ def test_member_limit(company, refused):
     assert group["member_count"] == len(users)
     with refused("FIELD_INVALID", 400):  # 501 at once
         new(owner, kind="CONVERSATION_KIND_GROUP", name="全公司", member_ids=[str(uuid.uuid4()) for _ in range(501)])
+
+
+def test_adding_nobody_but_oneself_adds_nobody(company):
+    owner, bob = company.people(12, 13)
+    group = owner.group("自己", bob)
+    answer = owner.post(f"/v1/conversations/{group['id']}/members", {"request_id": str(uuid.uuid4()), "user_ids": [owner.user_id]})
+    assert answer == {"added_count": 0, "member_count": 2}
+
+
+def test_answers_are_forgotten_after_a_week(company, system):
+    alice, bob = company.people(21, 22)
+    alice.group("舊", bob)
+    system.query("messaging", "UPDATE answered_requests SET create_time = now() - interval '8 days' WHERE user_id = %s;"
+                 "COMMIT; SELECT 1", alice.user_id)
+    alice.group("新", bob)
+    rows = system.query("messaging", "SELECT count(*) FROM answered_requests WHERE user_id = %s", alice.user_id)
+    assert rows == [(1,)]

@@ -1,3 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
+
+
 def test_receipts_say_who_and_when(company, refused):
     alice, bob, carol = company.people(16, 18, 19)
     group = alice.group("已讀", bob, carol)
@@ -49,3 +52,15 @@ def test_newcomers_have_nothing_unread_and_stand_in_no_earlier_receipt(company):
     alice.send(group, "after")
     assert carol.conversation(group["id"])["unread_count"] == "1"
     assert carol.user_id in [r["user_id"] for r in alice.receipts(group, 2)["unread"]]
+
+
+def test_marks_at_once_end_at_the_furthest(company):
+    alice, bob = company.people(16, 18)
+    group = alice.group("同時", bob)
+    for number in range(10):
+        alice.send(group, str(number))
+    twins = [bob.twin() for _ in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        cursors = list(pool.map(lambda n: twins[n].mark_read(group, n + 1), range(10)))
+    assert all(int(cursor["read_seq"]) >= n + 1 for n, cursor in enumerate(cursors))
+    assert bob.conversation(group["id"])["read_seq"] == "10"

@@ -1,7 +1,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.lib.client import Api
+from tests.lib.client import Api, ApiError
 
 
 def test_only_members_send(company, refused):
@@ -104,3 +104,24 @@ def test_list_goes_both_ways(company, refused):
         seqs(after_seq=1, before_seq=5)
     with refused("FIELD_INVALID", 400):
         seqs(page_size=201)
+
+
+def test_one_request_id_in_two_conversations_at_once(company):
+    """Whichever is first is answered, the other is told why not, in whatever batches the two are."""
+    alice, bob = company.people(1, 2)
+    groups = [alice.group(name, bob) for name in ("甲", "乙")]
+
+    def send(person, group, request_id):
+        try:
+            person.send(group, "at once", request_id)
+            return "OK"
+        except ApiError as error:
+            return error.reason
+
+    with ThreadPoolExecutor(8) as pool:
+        twins = [alice.twin() for _ in range(8)]
+        for _ in range(20):
+            request_id = str(uuid.uuid4())
+            answers = list(pool.map(lambda n: send(twins[n], groups[n % 2], request_id), range(8)))
+            assert sorted(answers) == ["OK"] * 4 + ["REQUEST_ID_REUSED"] * 4
+    assert sum(len(bob.texts(group)) for group in groups) == 20
