@@ -9,8 +9,10 @@
 #include "services/gateway/respond.h"
 #include "services/gateway/rest_fields.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define ANSWER_SIZE_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define BEARER "Bearer "
@@ -46,18 +48,41 @@ static void set_allow(struct http_exchange *exchange, unsigned allowed_verbs)
     http_set_header(exchange, "Allow", text);
 }
 
+static bool is_trusted_proxy(const struct gateway *gateway, const char *address)
+{
+    for (size_t i = 0; i < gateway->config->trusted_proxies.count; i++) {
+        if (strcmp(gateway->config->trusted_proxies.items[i], address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the proxy itself saw: the last entry of the last field, for proxies may lengthen the client's field or add their own.
+ */
+static const char *last_forwarded(const struct http_exchange *exchange)
+{
+    const char *last = NULL, *name, *value;
+    for (size_t i = 0; i < http_header_count(exchange); i++) {
+        http_header_at(exchange, i, &name, &value);
+        last = strcasecmp(name, "X-Forwarded-For") == 0 ? value : last;
+    }
+    const char *comma = last ? strrchr(last, ',') : NULL;
+    return comma ? comma + 1 : last;
+}
+
 const char *rest_client_address(const struct gateway *gateway, struct http_exchange *exchange)
 {
     const char *peer = http_client_address(exchange);
-    const char *forwarded = http_header(exchange, "X-Forwarded-For");
-    for (size_t i = 0; forwarded && i < gateway->config->trusted_proxies.count; i++) {
-        if (strcmp(gateway->config->trusted_proxies.items[i], peer) == 0) {
-            const char *comma = strrchr(forwarded, ','); /* the last entry is what our own proxy saw */
-            const char *address = comma ? comma + 1 : forwarded;
-            return address + strspn(address, " ");
-        }
+    const char *forwarded = is_trusted_proxy(gateway, peer) ? last_forwarded(exchange) : NULL;
+    if (!forwarded) {
+        return peer;
     }
-    return peer;
+    forwarded += strspn(forwarded, " \t");
+    const char *address = arena_strndup(http_arena(exchange), forwarded, strcspn(forwarded, " \t"));
+    unsigned char binary[sizeof(struct in6_addr)];
+    bool valid = address && (inet_pton(AF_INET, address, binary) == 1 || inet_pton(AF_INET6, address, binary) == 1);
+    return valid ? address : peer;
 }
 
 enum token_use { TOKEN_IGNORED, TOKEN_OPTIONAL, TOKEN_REQUIRED };
