@@ -56,7 +56,7 @@ static inline CURLcode test_ask(
 
 static inline bool test_has(const struct buf *text, const char *part)
 {
-    return text->length && memmem(text->data, text->length, part, strlen(part));
+    return text->data && memmem(text->data, text->length, part, strlen(part));
 }
 
 static inline void test_answer_deinit(struct test_answer *answer)
