@@ -6,8 +6,8 @@
 /* Names of all services there are, NULL-terminated: their sections may stand in any program's configuration file. */
 extern const char *const known_services[];
 
-/* Who answers the keys of access tokens. */
-#define KNOWN_KEYS_METHOD "kongsi.identity.v1.IdentityService/GetJwks"
+/* Who issues access tokens. */
+extern const struct service_issuer known_issuer;
 
 extern const struct service_def identity_service;
 extern const struct service_def messaging_service;

@@ -71,12 +71,20 @@ struct service_def {
     bool (*ready)(void *state); /* NULL: ready when its database is */
 };
 
+/* Who issues access tokens, and how every process learns of their keys and of their end. */
+struct service_issuer {
+    const char *component;          /* "identity" */
+    const char *keys_method;        /* "<package.Service>/<Method>" that answers the keys */
+    const char *session_topic;      /* of `component` */
+    const char *session_ended_type; /* an event there, whose key is the session: its tokens are refused from then on */
+};
+
 /* A program: which services it runs. */
 struct service_program {
     const char *name;                          /* "kongsi", "kongsi-messaging" */
     const struct service_def *const *services; /* NULL-terminated */
     const char *const *known_services;         /* names of all services there are: their sections may stand in the file */
-    const char *keys_method;                   /* "<package.Service>/<Method>" that answers the keys of access tokens */
+    const struct service_issuer *issuer;
 };
 
 /* Runs the program until SIGTERM or SIGINT. Options: --config FILE, --check-config, --print-config, --version, --help;

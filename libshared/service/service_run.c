@@ -116,9 +116,9 @@ static struct err *fetch_keys(void *context, struct arena *arena, const char **r
 {
     const struct service_process *process = context;
     char service[128];
-    const char *slash = strchr(process->program->keys_method, '/');
-    check(slash && (size_t)(slash - process->program->keys_method) < sizeof(service));
-    snprintf(service, sizeof(service), "%.*s", (int)(slash - process->program->keys_method), process->program->keys_method);
+    const char *name = process->program->issuer->keys_method, *slash = strchr(name, '/');
+    check(slash && (size_t)(slash - name) < sizeof(service));
+    snprintf(service, sizeof(service), "%.*s", (int)(slash - name), name);
     const struct schema_method *method = schema_find_method(schema_kongsi(), service, slash + 1);
     check(method);
     struct rpc_ctx ctx;
@@ -156,6 +156,30 @@ static struct err *open_net(struct service_process *process)
         .kafka_brokers = process->bus_config.kafka_brokers,
         .net = process->net};
     return bus_open(&bus_options, &process->bus);
+}
+
+static struct err *end_session(const struct bus_delivery *event, struct db_tx *tx, struct arena *arena, void *context)
+{
+    (void)tx;
+    (void)arena;
+    const struct service_process *process = context;
+    if (strcmp(event->type, process->program->issuer->session_ended_type) == 0) {
+        token_revoke_session(process->tokens, event->key);
+    }
+    return NULL;
+}
+
+/* Every process verifies tokens itself, so each hears which sessions have ended. */
+static struct err *follow_sessions(struct service_process *process)
+{
+    const struct service_issuer *issuer = process->program->issuer;
+    struct bus_consumer_options options = {.name = "service.sessions",
+        .component = issuer->component,
+        .topic = issuer->session_topic,
+        .start = BUS_START_NEWEST,
+        .deliver = end_session,
+        .context = process};
+    return bus_add_consumer(process->bus, &options);
 }
 
 static struct err *start_slot(struct service_process *process, struct service_slot *slot)
@@ -199,6 +223,7 @@ struct err *service_process_open(struct service_process *process)
         ERR_TRY(start_slot(process, &process->slots[i]));
         process->instances[i] = (struct service_instance){process->slots[i].def, process->slots[i].state};
     }
+    ERR_TRY(follow_sessions(process));
     log_set_context(NULL, NULL);
     return NULL;
 }

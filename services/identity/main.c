@@ -4,6 +4,6 @@ int main(int argc, char **argv)
 {
     static const struct service_def *const SERVICES[] = {&identity_service, NULL};
     static const struct service_program PROGRAM = {
-        .name = "kongsi-identity", .services = SERVICES, .known_services = known_services, .keys_method = KNOWN_KEYS_METHOD};
+        .name = "kongsi-identity", .services = SERVICES, .known_services = known_services, .issuer = &known_issuer};
     return service_main(&PROGRAM, argc, argv);
 }

@@ -6,7 +6,6 @@
 #include "libshared/base/log.h"
 #include "programs/known_services.h"
 #include "services/identity/avatar_file.h"
-#include "services/identity/event_session.h"
 #include "services/identity/http_avatar.h"
 #include "services/identity/identity.h"
 
@@ -172,16 +171,6 @@ static struct err *start(const struct service_env *env, void **ret_state)
 
 static const struct rpc_service *const RPC[] = {&identity_rpc_identity_service, NULL};
 
-static const struct service_consumer CONSUMERS[] = {
-    {.name = "identity.sessions",
-        .component = "identity",
-        .topic = IDENTITY_TOPIC_SESSION,
-        .start = BUS_START_NEWEST,
-        .is_volatile = true,
-        .deliver = event_session},
-    {.name = NULL},
-};
-
 static const struct service_http_route HTTP_ROUTES[] = {
     {"PUT", "/v1/me/avatar", http_avatar_put},
     {"DELETE", "/v1/me/avatar", http_avatar_delete},
@@ -197,7 +186,6 @@ const struct service_def identity_service = {
     .migrations = identity_sql_migrations,
     .statements = identity_sql_statements,
     .topics = identity_topics,
-    .consumers = CONSUMERS,
     .http_routes = HTTP_ROUTES,
     .port_config_offset = offsetof(struct identity_config, port),
     .address_config_offset = offsetof(struct identity_config, address),
