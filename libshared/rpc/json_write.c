@@ -1,17 +1,8 @@
 #include "libshared/rpc/json.h"
 
 #include "gen/kongsi_errors.h"
-#include "libshared/base/clock.h"
+#include "libshared/rpc/json_print.h"
 #include "libshared/rpc/wire.h"
-
-#include <inttypes.h>
-#include <math.h>
-#include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define NUMBER_TEXT_SIZE 40
-#define BASE64_CHUNK_BYTES 768 /* a multiple of 3, so that chunks join without padding */
 
 /* Where a field's values stand in the wire bytes of its message: from the first tag (of a singular field: the last one,
  * which wins) to the end of the last value. 4-byte offsets, as every level of nesting has an array of these on the stack; an
@@ -27,147 +18,18 @@ static struct err *wire_broken(const struct schema_message *message)
     return err_new(&KONGSI_BODY_INVALID, "the bytes are not a %s", message->full_name);
 }
 
-static void write_float(double number, int digits_min, int digits_max, struct buf *json)
-{
-    char text[NUMBER_TEXT_SIZE];
-    if (!isfinite(number)) {
-        buf_append_text(json, isnan(number) ? "\"NaN\"" : number > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-        return;
-    }
-    if (number == 0) {
-        buf_append_text(json, signbit(number) ? "-0.0" : "0"); /* a reader takes "-0" for an integer and drops its sign */
-        return;
-    }
-    for (int digits = digits_min; digits <= digits_max; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, number);
-        bool same = digits_max > 9 ? strtod(text, NULL) == number : (double)strtof(text, NULL) == number;
-        if (same) {
-            break;
-        }
-    }
-    buf_append_text(json, text);
-}
-
-static size_t print_unsigned(char *end, uint64_t number)
-{
-    char *at = end;
-    do {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return (size_t)(end - at);
-}
-
-static void write_integer(const struct schema_field *field, uint64_t bits, bool quoted, struct buf *json)
-{
-    char text[NUMBER_TEXT_SIZE];
-    char *end = text + sizeof(text);
-    int64_t number = wire_to_integer(field->type, bits);
-    bool negative = number < 0 && field->type != SCHEMA_UINT64 && field->type != SCHEMA_FIXED64;
-    char *at = end;
-    if (quoted) {
-        *--at = '"';
-    }
-    at -= print_unsigned(at, negative ? ~(uint64_t)number + 1 : (uint64_t)number);
-    if (negative) {
-        *--at = '-';
-    }
-    if (quoted) {
-        *--at = '"';
-    }
-    buf_append(json, at, (size_t)(end - at));
-}
-
-static void write_enum(const struct schema_enum *enumeration, int32_t number, struct buf *json)
-{
-    for (size_t i = 0; i < enumeration->value_count; i++) {
-        if (enumeration->values[i].number == number) {
-            buf_append_char(json, '"');
-            buf_append_text(json, enumeration->values[i].name);
-            buf_append_char(json, '"');
-            return;
-        }
-    }
-    buf_printf(json, "%" PRId32, number); /* of a newer schema */
-}
-
-static void write_number(const struct schema_field *field, uint64_t bits, struct buf *json)
-{
-    switch (field->type) {
-    case SCHEMA_DOUBLE:
-        write_float(wire_to_double(bits), 15, 17, json);
-        break;
-    case SCHEMA_FLOAT:
-        write_float((double)wire_to_float(bits), 6, 9, json);
-        break;
-    case SCHEMA_BOOL:
-        buf_append_text(json, bits ? "true" : "false");
-        break;
-    case SCHEMA_ENUM:
-        write_enum(field->enumeration, (int32_t)(uint32_t)bits, json);
-        break;
-    case SCHEMA_INT64:
-    case SCHEMA_UINT64:
-    case SCHEMA_SINT64:
-    case SCHEMA_FIXED64:
-    case SCHEMA_SFIXED64:
-        write_integer(field, bits, true, json);
-        break;
-    default:
-        write_integer(field, bits, false, json);
-    }
-}
-
-static void write_base64(struct bytes bytes, struct buf *json)
-{
-    char text[sodium_base64_ENCODED_LEN(BASE64_CHUNK_BYTES, sodium_base64_VARIANT_ORIGINAL)];
-    buf_append_char(json, '"');
-    for (size_t at = 0; at < bytes.length; at += BASE64_CHUNK_BYTES) {
-        size_t left = bytes.length - at;
-        size_t piece = left < BASE64_CHUNK_BYTES ? left : BASE64_CHUNK_BYTES;
-        sodium_bin2base64(text, sizeof(text), bytes.data + at, piece, sodium_base64_VARIANT_ORIGINAL);
-        buf_append_text(json, text);
-    }
-    buf_append_char(json, '"');
-}
-
-/* RFC 3339 with 0, 3, 6 or 9 digits of the second. */
-static struct err *write_timestamp(const struct schema_message *message, struct bytes wire, struct buf *json)
-{
-    struct wire_timestamp timestamp;
-    char text[INSTANT_TEXT_SIZE];
-    if (!wire_read_timestamp(wire, &timestamp) || !wire_timestamp_in_range(timestamp)) {
-        return wire_broken(message);
-    }
-    instant_format((struct instant){timestamp.seconds * 1000000 + timestamp.nanos / 1000}, text);
-    buf_append_char(json, '"');
-    if (timestamp.nanos % 1000 == 0) {
-        buf_append_text(json, text);
-    } else {
-        buf_append(json, text, strlen("2026-11-22T08:00:00"));
-        buf_printf(json, ".%09" PRId32 "Z", timestamp.nanos);
-    }
-    buf_append_char(json, '"');
-    return NULL;
-}
-
 /* A value of a length-delimited type. */
 static struct err *write_bytes(const struct schema_field *field, struct bytes bytes, struct buf *json)
 {
     if (field->type == SCHEMA_BYTES) {
-        write_base64(bytes, json);
+        json_print_base64(bytes, json);
         return NULL;
     }
     if (field->type == SCHEMA_MESSAGE) {
-        return field->message->timestamp ? write_timestamp(field->message, bytes, json)
+        return field->message->timestamp ? json_print_timestamp(field->message, bytes, json)
                                          : write_message(field->message, bytes, json);
     }
-    const char *text = (const char *)bytes.data;
-    if (!utf8_valid(text, bytes.length) || (bytes.length > 0 && memchr(text, '\0', bytes.length))) {
-        return err_new(&KONGSI_BODY_INVALID, "%s is not UTF-8 without U+0000", field->name);
-    }
-    buf_append_json_string(json, text, bytes.length);
-    return NULL;
+    return json_print_string(field, bytes, json);
 }
 
 static struct err *write_value(const struct schema_field *field, const struct wire_field *value, struct buf *json)
@@ -175,7 +37,7 @@ static struct err *write_value(const struct schema_field *field, const struct wi
     if (value->type == WIRE_BYTES) {
         return write_bytes(field, value->bytes, json);
     }
-    write_number(field, value->value, json);
+    json_print_number(field, value->value, json);
     return NULL;
 }
 
@@ -189,7 +51,7 @@ static void write_default(const struct schema_field *field, struct buf *json)
     } else if (field->type == SCHEMA_STRING || field->type == SCHEMA_BYTES) {
         buf_append(json, "\"\"", 2);
     } else {
-        write_number(field, 0, json);
+        json_print_number(field, 0, json);
     }
 }
 
@@ -206,7 +68,7 @@ static struct err *write_entry(const struct schema_field *map, struct bytes entr
     } else {
         struct schema_field plain = *key_field;
         plain.type = key_field->type == SCHEMA_UINT64 || key_field->type == SCHEMA_FIXED64 ? SCHEMA_UINT64 : SCHEMA_INT64;
-        write_integer(&plain, key.value, true, json); /* wire_map_key has undone the wire form */
+        json_print_integer(&plain, key.value, true, json); /* wire_map_key has undone the wire form */
     }
     buf_append_char(json, ':');
     struct wire_reader reader = wire_reader(entry);
@@ -263,7 +125,7 @@ static struct err *write_list(const struct schema_field *field, struct bytes spa
             }
             buf_append_char(json, separator);
             separator = ',';
-            write_number(field, bits, json);
+            json_print_number(field, bits, json);
         }
     }
     buf_append_text(json, separator == '[' ? "[]" : "]"); /* an empty packed run */
@@ -372,6 +234,6 @@ static struct err *write_message(const struct schema_message *message, struct by
 
 struct err *json_from_wire(const struct schema_message *message, struct bytes wire, struct buf *json)
 {
-    ERR_TRY(message->timestamp ? write_timestamp(message, wire, json) : write_message(message, wire, json));
+    ERR_TRY(message->timestamp ? json_print_timestamp(message, wire, json) : write_message(message, wire, json));
     return json->failed ? err_out_of_memory() : NULL;
 }

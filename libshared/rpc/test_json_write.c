@@ -215,6 +215,25 @@ static void test_out_of_memory(void **state)
     }
 }
 
+/* Every character of ASCII at every place of a text: printed as the plain way to write a JSON string prints it. */
+static void test_every_character(void **state)
+{
+    for (int place = 0; place < 19; place++) {
+        for (int character = 1; character < 0x80; character++) {
+            char wire[] = "\x4a\x13...................";
+            wire[2 + place] = (char)character;
+            BUF_AUTO json;
+            BUF_AUTO want;
+            buf_init(&json, 65536);
+            buf_init(&want, 65536);
+            buf_append_text(&want, "\"string_value\":");
+            buf_append_json_string(&want, wire + 2, 19);
+            assert_null(write_json(*state, "kongsi.test.v1.Everything", wire, 21, &json));
+            assert_non_null(strstr(json.data, want.data));
+        }
+    }
+}
+
 /* The shortest text that reads back as the same number. */
 static void test_doubles_round_trip(void **state)
 {
@@ -277,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_broken, load_types, free_types),
         cmocka_unit_test_setup_teardown(test_map_limit, load_types, free_types),
         cmocka_unit_test_setup_teardown(test_out_of_memory, load_types, free_types),
+        cmocka_unit_test_setup_teardown(test_every_character, load_types, free_types),
         cmocka_unit_test_setup_teardown(test_doubles_round_trip, load_types, free_types),
         cmocka_unit_test(test_own_message),
     };
