@@ -5,6 +5,7 @@
 #include "libshared/base/check.h"
 #include "libshared/base/log.h"
 #include "libshared/rpc/json.h"
+#include "libshared/rpc/page_token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +216,7 @@ static struct err *start_slot(struct service_process *process, struct service_sl
 struct err *service_process_open(struct service_process *process)
 {
     service_http_init(process);
+    page_token_set_key(process->service_key);
     ERR_TRY(open_net(process));
     for (size_t i = 0; i < process->slot_count; i++) {
         ERR_TRY(open_database(process, &process->slots[i]));
