@@ -108,9 +108,7 @@ function PictureButton({ userId }: { userId: string }) {
         ref={input}
         type="file"
         accept="image/png,image/jpeg,image/webp"
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-label={t('profile.changePicture')}
+        hidden
         onChange={(event) => void take(event)}
       />
       <Button
