@@ -56,7 +56,7 @@ function initials(chineseName = '', displayName = ''): string {
 }
 
 function colorOf(id: string): string {
-  let hash = 0;
-  for (const character of id) hash = (hash * 31 + character.charCodeAt(0)) >>> 0;
-  return COLORS[hash % COLORS.length] ?? '#4a5568';
+  let hash = 2166136261; // FNV-1a; its high bits, for ids made together differ in few characters
+  for (const character of id) hash = Math.imul(hash ^ character.charCodeAt(0), 16777619);
+  return COLORS[(hash >>> 20) % COLORS.length] ?? '#4a5568';
 }
