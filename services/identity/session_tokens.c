@@ -38,6 +38,7 @@ struct err *session_tokens_fill(struct rpc_ctx *ctx, const struct session_tokens
 {
     const struct identity *identity = identity_of(ctx);
     struct instant access_expire = instant_add_ms(ctx->now, identity->config->access_token_seconds * 1000);
+    access_expire.us -= access_expire.us % 1000000; /* as the token's exp says it: whole seconds */
     struct instant refresh_expire =
         earlier(instant_add_ms(tokens->issue_time, session_token_lifetime_ms(ctx)), tokens->expire_time);
     const char *access_token = NULL;
