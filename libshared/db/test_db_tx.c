@@ -242,8 +242,8 @@ static void test_missing_scope_is_an_error(void **state)
     const char *const values[] = {options.host, "5432", options.database, options.user, NULL};
     PGconn *pg = PQconnectdbParams(names, values, 0);
     static const char *const STEPS[] = {"SELECT * FROM notes",
-        "BEGIN; SELECT set_config('app.org_id', '0a010000-0000-0000-0000-000000000000', true),"
-        " set_config('app.system', 'off', true); SELECT * FROM notes; COMMIT",
+        ("BEGIN; SELECT set_config('app.org_id', '0a010000-0000-0000-0000-000000000000', true),"
+         " set_config('app.system', 'off', true); SELECT * FROM notes; COMMIT"),
         "SELECT * FROM notes"};
     static const bool FAILS[] = {true, false, true};
     for (int i = 0; i < 3; i++) {
