@@ -23,7 +23,7 @@ meson_run() { # FOLDER OPTIONS…
   local folder=$ROOT/$1 status=0
   shift
   rm -f "$folder"/meson-logs/*.junit.xml
-  limit 900 meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || status=$?
+  limit 900 meson test -C "$folder" --no-rebuild --print-errorlogs --timeout-multiplier 4 "$@" || status=$?
   cp "$folder"/meson-logs/*.junit.xml "$OUT/" 2>/dev/null || true
   return "$status"
 }
