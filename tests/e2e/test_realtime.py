@@ -189,13 +189,13 @@ def test_somebody_who_comes_back_gets_what_is_new_then(company, open_socket):
     owner.send(group, "1")
     socket.wait_message(group, 1)
     owner.call("DELETE", f"{path}/members/{bob.user_id}")
+    socket.wait_push("conversation_changed", conversation_id=group["id"], removed=True)
     owner.send(group, "2")
     owner.post(f"{path}/members", {"user_ids": [bob.user_id]})
+    socket.wait(lambda _: changes(socket, group)[-1:] == [False])
     owner.send(group, "3")
-    frame = socket.wait(lambda f: f.get("message", {}).get("seq") == "3" and f["message"]["conversation_id"] == group["id"]
-                        or group["id"] in f.get("pull_now", {}).get("conversation_ids", []))
-    assert frame
-    assert 2 not in socket.pushed_seqs(group)
+    socket.wait_message(group, 3)
+    assert socket.pushed_seqs(group) == [1, 3]
 
 
 # commands

@@ -11,6 +11,8 @@ import websocket
 from tests.lib import schemas
 
 ANSWER_TIMEOUT_S = 10
+ALIVE_INTERVAL_S = 10
+ALIVE_ID = "alive"
 
 # Functions (method, path, answer) that see every REST answer: the contract of conftest.py, for one.
 observers = []
@@ -132,7 +134,7 @@ class ProtoFrames:
 
 
 class Socket:
-    """A WebSocket; frames are collected by a thread of its own."""
+    """A WebSocket; frames are collected by a thread of its own, which also pings now and then, as every client has to."""
 
     def __init__(self, url, frames=JsonFrames, **options):
         options.setdefault("suppress_origin", "origin" not in options)  # as programs do; browsers send one
@@ -145,18 +147,26 @@ class Socket:
         self.thread.start()
 
     def _read(self):
-        self.ws.settimeout(None)
-        code = None
+        self.ws.settimeout(ALIVE_INTERVAL_S)
+        code, pinged = None, time.monotonic()
         try:
             while True:
-                opcode, data = self.ws.recv_data()
+                if time.monotonic() - pinged >= ALIVE_INTERVAL_S:
+                    pinged = time.monotonic()
+                    self.send_raw(self.codec.encode({"id": ALIVE_ID, "ping": {}}))
+                try:
+                    opcode, data = self.ws.recv_data()
+                except websocket.WebSocketTimeoutException:
+                    continue
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
                     code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
                     break
                 assert opcode == self.codec.opcode
-                with self.changed:
-                    self.frames.append(self.codec.decode(data))
-                    self.changed.notify_all()
+                frame = self.codec.decode(data)
+                if frame.get("reply_to") != ALIVE_ID:
+                    with self.changed:
+                        self.frames.append(frame)
+                        self.changed.notify_all()
         except (websocket.WebSocketException, OSError):
             pass
         with self.changed:

@@ -8,6 +8,7 @@ import requests
 from tests.lib.client import ApiError
 
 TRY_AGAIN_S = 0.05
+PACE_S = 0.01  # between two messages of a sender
 
 
 def wait_until(condition, timeout_s=30):
@@ -32,6 +33,7 @@ class Sender(threading.Thread):
             while not self.stopping.is_set():
                 request_id = str(uuid.uuid4())
                 self.acknowledged[request_id] = self.send(request_id)
+                time.sleep(PACE_S)
         except Exception as failure:  # shown by finish()
             self.failure = failure
 

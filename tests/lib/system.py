@@ -89,8 +89,18 @@ class Broker:
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
-        while os.path.exists(f"/proc/{self.pid}") and not self._is_zombie():
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while self._listens():  # its threads end one by one
+            assert time.monotonic() < deadline, "the broker survived SIGKILL"
             time.sleep(0.01)
+
+    def _listens(self):
+        host, port = self.address.split(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return True
+        except OSError:
+            return os.path.exists(f"/proc/{self.pid}") and not self._is_zombie()
 
     def remove(self):
         self.system.script("dev-kafka", "remove", self.dir)
