@@ -1,3 +1,4 @@
+import { webcrypto } from 'node:crypto';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { CommandError, type RealtimeSocket } from '../realtime/socket';
 import type { Message } from '../store/model';
@@ -32,6 +33,7 @@ const pending = () => store.getState().chat.pending;
 beforeEach(() => {
   vi.useFakeTimers();
   const kept = new Map<string, string>();
+  vi.stubGlobal('crypto', webcrypto); // Node.js 18 has it by import only
   vi.stubGlobal('sessionStorage', {
     getItem: (key: string) => kept.get(key) ?? null,
     setItem: (key: string, value: string) => kept.set(key, value),
