@@ -94,7 +94,9 @@ exists_web_e2e() { [[ -f $ROOT/web/package.json ]] && find "$ROOT/web/e2e" -name
 part_web_e2e() {
   build_programs
   build_web
-  cd "$ROOT/web"
+  python_venv
+  cd "$ROOT"
   PLAYWRIGHT_JUNIT_OUTPUT_NAME=$OUT/playwright.xml PLAYWRIGHT_JUNIT_OUTPUT_FILE=$OUT/playwright.xml \
-    limit 900 npx --no-install playwright test --reporter=list,junit
+    limit 900 "$VAR/venv/bin/python" -m tests.lib.run_with_system \
+    env -C "$ROOT/web" npx --no-install playwright test --reporter=list,junit
 }
