@@ -90,5 +90,19 @@ void bus_source_measure_lag(struct bus_consumer *consumer);
 ERR_RESULT struct err *bus_dead_letter_park(
     struct bus_consumer *consumer, const struct bus_delivery *event, const struct err *cause, int tries, bool *ret_parked);
 
+/* bus_reconcile.c: what a broker does not bring. */
+
+struct bus_reconciler {
+    int64_t reconciled_ms;
+    int64_t seen_positions[BUS_SHARDS]; /* at the last comparison */
+    uint32_t seen_behind;
+};
+/* Compares with the owner's heads, every 10 s however often it is called. Shards that stay behind and do not move are read
+ * from the log, whichever replica the broker meant them for: so a broker that is away delays events by some seconds, and
+ * stops none. */
+ERR_RESULT struct err *bus_reconcile(struct bus_consumer *consumer, struct bus_reconciler *reconciler);
+/* Delivers what the owner's log has beyond our positions in the shards (bits), until there is no more. */
+ERR_RESULT struct err *bus_catch_up(struct bus_consumer *consumer, uint32_t shards);
+
 /* bus_embedded.c: the loop of a consumer that reads by RPC. */
 void bus_embedded_run(struct bus_consumer *consumer);

@@ -14,9 +14,7 @@
 
 #define POLL_WAIT_MS 200
 #define COMMIT_PERIOD_MS 500
-#define RECONCILE_PERIOD_MS 10000
 #define OFFSET_NONE INT64_C(-1)
-#define FILL_ARENA_CAP_BYTES ((size_t)64 * 1024 * 1024)
 
 struct bus_kafka_reader {
     struct bus_consumer *consumer;
@@ -28,9 +26,8 @@ struct bus_kafka_reader {
     size_t count;
     struct bus_delivery events[BUS_BATCH_MAX];
     int64_t offsets[BUS_SHARDS]; /* to commit */
-    int64_t committed_ms, reconciled_ms;
-    int64_t seen_positions[BUS_SHARDS]; /* at the last comparison with the heads */
-    uint32_t seen_behind;
+    int64_t committed_ms;
+    struct bus_reconciler reconciler;
 };
 
 static const struct bus_kafka_setting SETTINGS[] = {
@@ -91,7 +88,6 @@ static void rebalance(
     for (int i = 0; i < partitions->cnt; i++) {
         reader->assigned |= UINT32_C(1) << (partitions->elems[i].partition % BUS_SHARDS);
     }
-    reader->seen_behind = 0;
     reader->consumer->positioned = false; /* others may have delivered these shards since we last did */
     if (reader->holding) {
         rd_kafka_pause_partitions(client, partitions);
@@ -227,57 +223,13 @@ static void drop_messages(struct bus_kafka_reader *reader)
     }
 }
 
-/* Delivers what the owner's log has beyond our positions, until there is no more. */
-static struct err *catch_up(struct bus_kafka_reader *reader, uint32_t shards)
+static void reconcile(struct bus_kafka_reader *reader)
 {
-    struct bus_consumer *consumer = reader->consumer;
-    ARENA_AUTO arena = arena_new(FILL_ARENA_CAP_BYTES);
-    if (!arena) {
-        return err_out_of_memory();
+    ERR_AUTO unknown = bus_reconcile(reader->consumer, &reader->reconciler);
+    if (unknown) {
+        log_err(LOG_LEVEL_INFO, unknown, "consumer %s cannot compare with the log of %s", reader->consumer->name,
+            reader->consumer->component);
     }
-    while (shards && !bus_is_stopping(consumer->bus)) {
-        struct bus_page page;
-        ERR_TRY(bus_source_read(consumer, arena, shards, consumer->positions, 0, &page));
-        if (page.count == 0) {
-            break;
-        }
-        bus_consumer_take(consumer, &page, true);
-        arena_reset(arena);
-    }
-    return NULL;
-}
-
-/* Compares with the owner's heads now and then. A shard that is behind and has not moved since the last time is read from
- * the log. */
-static struct err *reconcile(struct bus_kafka_reader *reader)
-{
-    struct bus_consumer *consumer = reader->consumer;
-    int64_t heads[BUS_SHARDS];
-    if (clock_monotonic_ms() - reader->reconciled_ms < RECONCILE_PERIOD_MS) {
-        return NULL;
-    }
-    reader->reconciled_ms = clock_monotonic_ms();
-    ERR_TRY(bus_source_heads(consumer, 0, heads, NULL));
-    uint32_t behind = 0, stuck = 0;
-    int64_t lag = 0;
-    for (int shard = 0; shard < BUS_SHARDS; shard++) {
-        int64_t position = consumer->positions[shard];
-        if (reader->assigned >> shard & 1 && heads[shard] > position) {
-            behind |= UINT32_C(1) << shard;
-            stuck |=
-                (reader->seen_behind >> shard & 1 && reader->seen_positions[shard] == position) ? UINT32_C(1) << shard : 0;
-            lag += heads[shard] - position;
-        }
-        reader->seen_positions[shard] = position;
-    }
-    reader->seen_behind = behind;
-    bus_metric_set(consumer->lag, lag);
-    if (stuck) {
-        log_warn("consumer %s: kafka has not brought %" PRId64 " events of %s; reading them from the log", consumer->name,
-            lag, consumer->topic);
-        bus_metric_add(consumer->gaps, 1);
-    }
-    return catch_up(reader, stuck);
 }
 
 static struct err *step(struct bus_kafka_reader *reader)
@@ -289,11 +241,7 @@ static struct err *step(struct bus_kafka_reader *reader)
     if (clock_monotonic_ms() - reader->committed_ms >= COMMIT_PERIOD_MS) {
         commit_offsets(reader, false);
     }
-    ERR_AUTO unknown = reconcile(reader);
-    if (unknown) {
-        log_err(LOG_LEVEL_INFO, unknown, "consumer %s cannot compare with the log of %s", reader->consumer->name,
-            reader->consumer->component);
-    }
+    reconcile(reader);
     return NULL;
 }
 
@@ -349,7 +297,7 @@ static struct err *run_session(struct bus_kafka_reader *reader)
         ERR_TRY(bus_position_load(consumer, 0));
     }
     if (!consumer->pool) {
-        ERR_TRY(catch_up(reader, UINT32_MAX)); /* what was said between the positions and the ends */
+        ERR_TRY(bus_catch_up(consumer, UINT32_MAX)); /* what was said between the positions and the ends */
     }
     consumer->kafka = reader;
     while (!bus_is_stopping(consumer->bus)) {
@@ -389,6 +337,7 @@ void bus_kafka_consumer_run(struct bus_consumer *consumer)
         end_session(reader);
         if (error && !bus_is_stopping(consumer->bus)) {
             bus_trouble_add(&consumer->trouble, error, consumer->name);
+            reconcile(reader);
             bus_consumer_back_off(consumer);
         }
     }

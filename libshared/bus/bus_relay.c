@@ -60,13 +60,14 @@ static struct db_params topics_params(const struct bus_relay *relay, struct aren
 static size_t find_lost(
     const struct bus_relay *relay, const struct db_result *rows, const int64_t *ends, const char **topics, int32_t *shards)
 {
-    size_t count = 0;
+    size_t count = 0, strangers = 0;
     for (int row = 0; row < db_rows(rows); row++) {
         int topic = bus_log_topic(relay->log, db_get_text(rows, row, 0));
         int shard = db_get_int(rows, row, 1);
         int64_t offset = db_get_int64(rows, row, 3);
         const char *cluster_id = db_get_text(rows, row, 4);
         if (topic < 0 || shard < 0 || shard >= BUS_SHARDS || db_get_int64(rows, row, 2) == 0) {
+            strangers += topic >= 0 && shard >= 0 && shard < BUS_SHARDS && ends[topic * BUS_SHARDS + shard] > 0;
             continue;
         }
         bool other = *cluster_id && strcmp(cluster_id, relay->cluster_id) != 0;
@@ -74,6 +75,12 @@ static size_t find_lost(
             topics[count] = relay->log->topics[topic];
             shards[count++] = shard;
         }
+    }
+    if (strangers > 0) {
+        log_warn("kafka has messages in %zu shards that this log of %s has not published; if they are of an earlier "
+                 "database, delete its "
+                 "topics",
+            strangers, relay->log->component);
     }
     return count;
 }
