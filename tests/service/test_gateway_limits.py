@@ -244,8 +244,9 @@ def open_strict(strict):
 
 
 def test_a_socket_that_falls_silent_is_closed(people, open_strict):
-    silent, alive = open_strict(people.person(8)), open_strict(people.person(9))
+    people.person(8), people.person(9)
     started = time.monotonic()
+    silent, alive = open_strict(people.person(8)), open_strict(people.person(9))
     while silent.closed is None and time.monotonic() - started < 10:
         alive.ping()
         time.sleep(PING_INTERVAL_S / 4)  # as a client does
