@@ -9,12 +9,12 @@ import uuid
 import pytest
 import requests
 
-from tests.lib.client import Api
+from tests.conftest import Company
 from tests.lib.system import EXAMPLE, PASSWORD, ROOT
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 FUZZ_SEED = int(os.environ.get("KONGSI_FUZZ_SEED", "20260201"))
-FUZZ_EXAMPLES = int(os.environ.get("KONGSI_FUZZ_EXAMPLES", "12"))
+FUZZ_EXAMPLES = int(os.environ.get("KONGSI_FUZZ_EXAMPLES", "25"))
 FUZZ_TIMEOUT_S = 420
 
 
@@ -89,32 +89,54 @@ def test_document_is_well_formed(contract):
                 assert "Retry-After" in answer["headers"], where
 
 
+CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
+          "response_schema_conformance", "unsupported_method", "ignored_auth"]
+# What proto3 JSON takes beyond the document (null and "" for a field that is left out) makes negative_data_rejection no use here;
+# TRACE is refused before anything is routed, with 400.
+UNDECLARED_METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(system):
+    """An administrator of a company of her own, whose data a fuzzer may spoil."""
+    system.import_company("fuzz-retail", "Fuzz Retail Limited", prefix="fuzz")
+    fuzzed = Company(system, "fuzz.example", "fuzz-retail")
+    person, other = fuzzed.person(1), fuzzed.person(2)
+    group = person.group("模糊", other)
+    for number in range(3):
+        person.send(group, str(number))
+    department = person.get("/v1/departments")["departments"][0]
+    return person, {"conversation_id": group["id"], "user_id": other.user_id, "department_id": department["id"], "seq": "1"}
+
+
+def fuzz_config(contract, ids):
+    """With ids of things that exist: schemathesis alone would only ever meet 404."""
+    lines = ["[generation]", "allow-x00 = true", "[phases.coverage]", f"unexpected-methods = {UNDECLARED_METHODS}"]
+    for _, path, _, operation in contract.operations:
+        known = {name: ids[name] for name in re.findall(r"{(\w+)}", path) if name in ids}
+        if known:
+            lines += ["[[operations]]", f'include-operation-id = "{operation["operationId"]}"', "[operations.parameters]"]
+            lines += [f'"path.{name}" = "{value}"' for name, value in known.items()]
+    return "\n".join(lines) + "\n"
+
+
 @pytest.mark.once("the gateway's door is the same in every mode")
-def test_schemathesis_finds_no_fault(system, company, tmp_path, capfd):
-    """Generated requests, valid and not: no 5xx, no undocumented status, no answer that does not fit its schema."""
-    person = company.fresh(110)
-    group = person.group("模糊", company.person(111))
-    person.send(group, "one")
-    # Operations that end the session would make the rest of the run a test of 401; they are fuzzed in the second run, without a token.
+@pytest.mark.parametrize("known_ids", [True, False], ids=["ids-that-exist", "any-ids"])
+def test_schemathesis_finds_no_fault(system, contract, fuzzed, tmp_path, capfd, known_ids):
+    """Generated requests, valid and not: no 5xx, no undocumented status, no answer that does not fit, no method nobody declared."""
+    person, ids = fuzzed
     config = tmp_path / "schemathesis.toml"
-    config.write_text(f"""
-[generation]
-allow-x00 = true
-[[operations]]
-include-path-regex = "conversation_id"
-parameters = {{ "path.conversation_id" = "{group['id']}" }}
-""")
-    common = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{system.url}/openapi.json",
-              "--seed", str(FUZZ_SEED), "--max-examples", str(FUZZ_EXAMPLES), "--phases", "examples,coverage,fuzzing",
-              "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
-              "response_headers_conformance,ignored_auth", "--request-timeout", "20", "--generation-database", "none", "--no-color",
-              "--suppress-health-check", "all"]
-    runs = [["--header", f"Authorization: Bearer {person.tokens['access_token']}", "--exclude-operation-id", "signOut"],
-            ["--include-operation-id", "signOut", "--include-operation-id", "signIn", "--include-operation-id", "getMe"]]
-    for run in runs:
-        done = subprocess.run(common + run, capture_output=True, text=True, timeout=FUZZ_TIMEOUT_S, cwd=tmp_path)
-        with capfd.disabled():
-            print(f"\nschemathesis, seed {FUZZ_SEED}: " + " ".join(line.strip() for line in done.stdout.splitlines()[-12:] if line.strip()))
-        assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
+    config.write_text(fuzz_config(contract, ids if known_ids else {}))
+    # signOut would make all that follows a test of 401
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{system.url}/openapi.json",
+               "--seed", str(FUZZ_SEED), "--max-examples", str(FUZZ_EXAMPLES), "--phases", "examples,coverage,fuzzing",
+               "--checks", ",".join(CHECKS), "--request-timeout", "20", "--generation-database", "none", "--no-color",
+               "--suppress-health-check", "all"]
+    command += ["--header", f"Authorization: Bearer {person.tokens['access_token']}", "--exclude-operation-id", "signOut"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=FUZZ_TIMEOUT_S, cwd=tmp_path)
+    with capfd.disabled():
+        summary = done.stdout[done.stdout.rfind("SUMMARY"):] if "SUMMARY" in done.stdout else done.stdout[-1000:]
+        print(f"\nschemathesis, seed {FUZZ_SEED}:\n{summary}")
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
     assert requests.get(f"{system.url}/readyz", timeout=5).status_code == 200
-    assert Api(system.url).sign_in(company.identifier(112), PASSWORD).get("/v1/me")
+    assert person.get("/v1/me")
