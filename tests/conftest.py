@@ -1,5 +1,6 @@
 import contextlib
 import os
+import signal
 
 import pytest
 
@@ -13,6 +14,8 @@ EVENTS = os.environ.get("KONGSI_EVENTS", "embedded")
 
 
 def pytest_configure(config):
+    # Told to end, a run still stops the systems it started.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", 128 + signal.SIGTERM))
     config.addinivalue_line("markers", "once(why): the same in every mode and over every transport; runs in single/embedded only")
     config.addinivalue_line("markers", "only(mode=…, events=…): makes sense in this mode or over this transport only")
 
