@@ -1,12 +1,42 @@
 """The gateway as an HTTP server: what it answers to requests that are wrong in themselves."""
 import gzip
 import json
+import socket
+import threading
+import time
 
 import pytest
 import requests
 
 from tests.lib import raw
 from tests.lib.client import Api, ApiError
+
+
+DRIP_INTERVAL_S = 1
+BODY_GRACE_S = 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dripping(system):
+    """Sends a body of one byte a second from the first test on; the last one sees what it got."""
+    host, port = system.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(b"POST /v1/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n")
+    started, stopping = time.monotonic(), threading.Event()
+
+    def drip():
+        while not stopping.wait(DRIP_INTERVAL_S):
+            try:
+                connection.sendall(b" ")
+            except OSError:
+                return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    yield connection, started
+    stopping.set()
+    thread.join()
+    connection.close()
 
 
 def error_of(answer):
@@ -271,7 +301,6 @@ def test_web_client_is_served_where_it_is_built(system):
 
 def test_dripping_client_does_not_hold_the_gateway(system):
     """Connections that send nothing more are cut, and others are served meanwhile."""
-    import socket
     host, port = system.url.removeprefix("http://").split(":")
     held = [socket.create_connection((host, int(port))) for _ in range(20)]
     try:
@@ -281,3 +310,14 @@ def test_dripping_client_does_not_hold_the_gateway(system):
     finally:
         for connection in held:
             connection.close()
+
+
+def test_a_body_that_drips_is_cut(dripping):
+    connection, started = dripping
+    connection.settimeout(2 * BODY_GRACE_S)
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    answer = raw.RawAnswer(received)
+    assert (answer.status, error_of(answer)) == (408, "BODY_TOO_SLOW")
+    assert time.monotonic() - started >= BODY_GRACE_S - 1

@@ -1,8 +1,10 @@
 """A Kongsi of low limits: rates, sizes, origins, and sockets that fall silent."""
 import http.client
 import itertools
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -24,8 +26,10 @@ def strict():
         "gateway": {"rate_general_per_minute": GENERAL, "rate_sign_in_per_minute": SIGN_INS, "rate_send_per_minute": SENDS,
                     "rate_import_per_minute": IMPORTS, "body_size_max_bytes": 4096, "cors_origins": [ORIGIN],
                     "trusted_proxies": ["127.0.0.1"]},
+        "messaging": {"send_queue_max": 1, "send_writers": 1, "send_batch_max": 1},
         "realtime": {"ping_interval_seconds": PING_INTERVAL_S, "sockets_max": 8}}
     with running_system(settings=settings) as running:
+        running.broken_reasons = {"OVERLOADED"}
         running.import_company("harbour-retail", "Harbour Retail Limited")
         yield running
 
@@ -185,6 +189,31 @@ def test_cors(strict, people):
     assert "Access-Control-Allow-Origin" not in answer.headers
     error = Api(strict.url).request("GET", "/v1/me", headers={"Origin": ORIGIN})  # a page must be able to read refusals
     assert error.status_code == 401 and error.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_more_sends_at_once_than_the_queue_holds(people):
+    """Some are told to come back; with the same request_id they then succeed, and no seq is lost on the way."""
+    everybody = [people.person(number) for number in range(20, 36)]
+    group = everybody[0].group("擠", *everybody[1:])
+    together = threading.Barrier(len(everybody))
+
+    def send(person):
+        own, request_id = person.twin(), str(uuid.uuid4())
+        own.http.headers.update(person.http.headers)
+        together.wait()
+        refusals = []
+        while True:
+            answer = own.request("POST", f"/v1/conversations/{group['id']}/messages", {"request_id": request_id, "text": {"body": "x"}})
+            if answer.status_code == 200:
+                return refusals, int(answer.json()["seq"])
+            assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 0
+            refusals.append(answer.json()["error"]["details"][0]["reason"])
+            time.sleep(int(answer.headers["Retry-After"]))  # as told
+
+    with ThreadPoolExecutor(len(everybody)) as pool:
+        results = list(pool.map(send, everybody))
+    assert {reason for refusals, _ in results for reason in refusals} == {"OVERLOADED"}
+    assert sorted(seq for _, seq in results) == list(range(1, len(everybody) + 1))
 
 
 # tokens that only our own key could have made

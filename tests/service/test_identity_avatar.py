@@ -1,6 +1,7 @@
 """Pictures: streamed up and down, cached by ETag."""
 import hashlib
 import os
+import socket
 import struct
 import uuid
 import zlib
@@ -101,7 +102,6 @@ def test_upload_cut_off_changes_nothing(system, company):
     put(person, picture)
     token = person.tokens["access_token"]
     host, port = system.url.removeprefix("http://").split(":")
-    import socket
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(f"PUT /v1/me/avatar HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: image/png\r\n"
                            f"Content-Length: 100000\r\n\r\n".encode() + png()[:50])
