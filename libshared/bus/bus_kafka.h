@@ -21,6 +21,9 @@ ERR_RESULT struct err *bus_kafka_conf(
     const struct bus *bus, const struct bus_kafka_setting *settings, rd_kafka_conf_t **ret_conf);
 /* Takes the conf. */
 ERR_RESULT struct err *bus_kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_client);
+/* Destroys the client, as far as it lets itself: librdkafka 2.0 may wait for ever for a thread of its own after its broker
+ * lost a topic. What does not end within 5 s is left behind. */
+void bus_kafka_destroy(rd_kafka_t *client);
 /* KONGSI_UNAVAILABLE with what was attempted and Kafka's own words. */
 struct err *bus_kafka_err(rd_kafka_resp_err_t code, const char *attempt);
 /* Makes the topics that are missing; refuses those that have another number of partitions. */

@@ -38,6 +38,7 @@ static const struct bus_kafka_setting SETTINGS[] = {
     {"heartbeat.interval.ms", "2000"},
     {"max.poll.interval.ms", "120000"},
     {"queued.max.messages.kbytes", "4096"},
+    {"topic.metadata.refresh.interval.ms", "2000"}, /* how soon a topic that was made again is noticed */
     {"fetch.error.backoff.ms", "200"},
     {"allow.auto.create.topics", "false"},
     {NULL, NULL},
@@ -147,19 +148,15 @@ static void park_unreadable(struct bus_kafka_reader *reader, const rd_kafka_mess
     }
 }
 
-/* Errors come as messages. Those that end the session are answered; the rest librdkafka gets over by itself. */
+/* Errors come as messages. Only a fatal one needs a fresh client; librdkafka gets over the rest by itself, a topic that is
+ * gone and comes back included. */
 static struct err *take_error(struct bus_kafka_reader *reader, const rd_kafka_message_t *message)
 {
-    switch (message->err) {
-    case RD_KAFKA_RESP_ERR__FATAL:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
         return bus_kafka_err(message->err, reader->consumer->topic);
-    default:
-        log_info("consumer %s: kafka says: %s", reader->consumer->name, rd_kafka_message_errstr(message));
-        return NULL;
     }
+    log_debug("consumer %s: kafka says: %s", reader->consumer->name, rd_kafka_message_errstr(message));
+    return NULL;
 }
 
 /* Gathers what has arrived, waiting for the first message only. */
@@ -245,11 +242,8 @@ static struct err *step(struct bus_kafka_reader *reader)
     return NULL;
 }
 
-static struct err *assign_at_ends(struct bus_kafka_reader *reader)
+static struct err *assign_at(struct bus_kafka_reader *reader, const int64_t *ends)
 {
-    const char *topic = reader->consumer->topic;
-    int64_t ends[BUS_SHARDS] = {0};
-    ERR_TRY(bus_kafka_end_offsets(reader->client, &topic, 1, ends));
     rd_kafka_topic_partition_list_t *list = partitions_new(reader, UINT32_MAX);
     for (int i = 0; i < list->cnt; i++) {
         list->elems[i].offset = ends[list->elems[i].partition];
@@ -287,11 +281,15 @@ static struct err *open_client(struct bus_kafka_reader *reader)
 static struct err *run_session(struct bus_kafka_reader *reader)
 {
     struct bus_consumer *consumer = reader->consumer;
+    const char *topic = consumer->topic;
+    int64_t ends[BUS_SHARDS] = {0};
     ERR_TRY(open_client(reader));
+    ERR_TRY(
+        bus_kafka_end_offsets(reader->client, &topic, 1, ends)); /* of a durable one: waits until the partitions are there */
     if (consumer->pool) {
         ERR_TRY(subscribe(reader));
     } else {
-        ERR_TRY(assign_at_ends(reader));
+        ERR_TRY(assign_at(reader, ends));
     }
     if (!consumer->positioned) {
         ERR_TRY(bus_position_load(consumer, 0));
@@ -315,7 +313,7 @@ static void end_session(struct bus_kafka_reader *reader)
     if (reader->client) {
         commit_offsets(reader, true);
         rd_kafka_consumer_close(reader->client);
-        rd_kafka_destroy(reader->client);
+        bus_kafka_destroy(reader->client);
         reader->client = NULL;
     }
     reader->assigned = 0;

@@ -23,7 +23,7 @@ static const struct bus_kafka_setting SETTINGS[] = {
 void bus_kafka_copier_free(struct bus_kafka_copier *copier)
 {
     if (copier) {
-        rd_kafka_destroy(copier->client);
+        bus_kafka_destroy(copier->client);
         free(copier);
     }
 }

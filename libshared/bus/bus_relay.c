@@ -145,7 +145,7 @@ static void disconnect(struct bus_relay *relay)
 {
     if (relay->client) {
         rd_kafka_purge(relay->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
-        rd_kafka_destroy(relay->client);
+        bus_kafka_destroy(relay->client);
         relay->client = NULL;
     }
 }
