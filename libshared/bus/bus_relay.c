@@ -56,24 +56,53 @@ static struct db_params topics_params(const struct bus_relay *relay, struct aren
     return params;
 }
 
-/* Which shards the broker has lost since their bookmark was set: another cluster, or shorter than what it acknowledged. */
-static size_t find_lost(
-    const struct bus_relay *relay, const struct db_result *rows, const int64_t *ends, const char **topics, int32_t *shards)
+static void disconnect(struct bus_relay *relay)
 {
-    size_t count = 0, strangers = 0;
+    if (relay->client) {
+        rd_kafka_purge(relay->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+        bus_kafka_destroy(relay->client);
+        relay->client = NULL;
+    }
+}
+
+/* Shards with their bookmarks, as columns. */
+struct shards {
+    const char **topics;
+    int32_t *shards;
+    int64_t *positions, *offsets;
+    size_t count;
+};
+
+static bool shards_init(struct shards *shards, struct arena *arena, size_t room)
+{
+    shards->topics = arena_calloc(arena, room, sizeof(*shards->topics));
+    shards->shards = arena_calloc(arena, room, sizeof(*shards->shards));
+    shards->positions = arena_calloc(arena, room, sizeof(*shards->positions));
+    shards->offsets = arena_calloc(arena, room, sizeof(*shards->offsets));
+    return shards->topics && shards->shards && shards->positions && shards->offsets;
+}
+
+/* Which shards the broker has lost since their bookmark was set: another cluster, or shorter than what it acknowledged. */
+static void find_lost(const struct bus_relay *relay, const struct db_result *rows, const int64_t *ends, struct shards *lost)
+{
+    size_t strangers = 0;
     for (int row = 0; row < db_rows(rows); row++) {
         int topic = bus_log_topic(relay->log, db_get_text(rows, row, 0));
         int shard = db_get_int(rows, row, 1);
+        int64_t position = db_get_int64(rows, row, 2);
         int64_t offset = db_get_int64(rows, row, 3);
         const char *cluster_id = db_get_text(rows, row, 4);
-        if (topic < 0 || shard < 0 || shard >= BUS_SHARDS || db_get_int64(rows, row, 2) == 0) {
-            strangers += topic >= 0 && shard >= 0 && shard < BUS_SHARDS && ends[topic * BUS_SHARDS + shard] > 0;
+        if (topic < 0 || shard < 0 || shard >= BUS_SHARDS) {
             continue;
         }
+        int64_t end = ends[topic * BUS_SHARDS + shard];
+        strangers += position == 0 && end > 0;
         bool other = *cluster_id && strcmp(cluster_id, relay->cluster_id) != 0;
-        if (other || (offset != BUS_OFFSET_NONE && ends[topic * BUS_SHARDS + shard] <= offset)) {
-            topics[count] = relay->log->topics[topic];
-            shards[count++] = shard;
+        if (position > 0 && (other || (offset != BUS_OFFSET_NONE && end <= offset))) {
+            lost->topics[lost->count] = relay->log->topics[topic];
+            lost->shards[lost->count] = shard;
+            lost->positions[lost->count] = position;
+            lost->offsets[lost->count++] = offset;
         }
     }
     if (strangers > 0) {
@@ -82,37 +111,45 @@ static size_t find_lost(
                  "topics",
             strangers, relay->log->component);
     }
-    return count;
 }
 
 static struct err *rewind_lost(
     struct bus_relay *relay, struct arena *arena, const struct db_result *rows, const int64_t *ends)
 {
-    size_t room = (size_t)db_rows(rows) + 1;
-    const char **topics = arena_calloc(arena, room, sizeof(*topics));
-    int32_t *shards = arena_calloc(arena, room, sizeof(*shards));
-    if (!topics || !shards) {
+    struct shards lost = {.count = 0};
+    if (!shards_init(&lost, arena, (size_t)db_rows(rows) + 1)) {
         return err_out_of_memory();
     }
-    size_t count = find_lost(relay, rows, ends, topics, shards);
-    if (count == 0) {
+    find_lost(relay, rows, ends, &lost);
+    if (lost.count == 0) {
         return NULL;
     }
-    log_warn("kafka has lost %zu shards of %s (cluster %s): publishing what the log retained", count, relay->log->component,
-        relay->cluster_id);
-    bus_metric_add(relay->rewinds, (int64_t)count);
     struct db_params params = db_params_new(arena);
-    db_add_text_array(&params, topics, count);
-    db_add_int_array(&params, shards, count);
-    return db_run(relay->log->pool, relay_scope(), &BUS_SQL_relay_positions_rewind, &params, NULL);
+    db_add_text_array(&params, lost.topics, lost.count);
+    db_add_int_array(&params, lost.shards, lost.count);
+    db_add_int64_array(&params, lost.positions, lost.count);
+    db_add_int64_array(&params, lost.offsets, lost.count);
+    DB_RESULT_AUTO result = NULL;
+    ERR_TRY(db_run(relay->log->pool, relay_scope(), &BUS_SQL_relay_positions_rewind, &params, &result));
+    if (db_affected(result) > 0) {
+        log_warn("kafka has lost %d shards of %s (cluster %s): publishing what the log retained", (int)db_affected(result),
+            relay->log->component, relay->cluster_id);
+        bus_metric_add(relay->rewinds, db_affected(result));
+        disconnect(relay); /* a client keeps to the cluster id it learned first */
+    }
+    return NULL;
 }
 
-/* Compares what Kafka has with what it acknowledged. */
+/* Compares what Kafka has with what it acknowledged. The bookmarks are read before the ends: another relay may be moving
+ * both on. */
 static struct err *verify(struct bus_relay *relay, struct arena *arena)
 {
     const char *const *topics = (const char *const *)relay->log->topics;
     size_t count = relay->log->topic_count;
-    free(relay->cluster_id);
+    struct db_params params = topics_params(relay, arena);
+    DB_RESULT_AUTO rows = NULL;
+    ERR_TRY(db_run(relay->log->pool, relay_scope(), &BUS_SQL_relay_positions_list, &params, &rows));
+    rd_kafka_mem_free(NULL, relay->cluster_id);
     relay->cluster_id = rd_kafka_clusterid(relay->client, BUS_KAFKA_TIMEOUT_MS);
     if (!relay->cluster_id) {
         return err_new(
@@ -124,9 +161,6 @@ static struct err *verify(struct bus_relay *relay, struct arena *arena)
     }
     ERR_TRY(bus_kafka_ensure_topics(relay->client, topics, count, BUS_SHARDS));
     ERR_TRY(bus_kafka_end_offsets(relay->client, topics, count, ends));
-    struct db_params params = topics_params(relay, arena);
-    DB_RESULT_AUTO rows = NULL;
-    ERR_TRY(db_run(relay->log->pool, relay_scope(), &BUS_SQL_relay_positions_list, &params, &rows));
     ERR_TRY(rewind_lost(relay, arena, rows, ends));
     relay->verified_ms = clock_monotonic_ms();
     return NULL;
@@ -139,15 +173,6 @@ static struct err *connect_kafka(struct bus_relay *relay)
     rd_kafka_conf_set_dr_msg_cb(conf, bus_relay_acknowledged);
     relay->verified_ms = 0;
     return bus_kafka_client(RD_KAFKA_PRODUCER, conf, &relay->client);
-}
-
-static void disconnect(struct bus_relay *relay)
-{
-    if (relay->client) {
-        rd_kafka_purge(relay->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
-        bus_kafka_destroy(relay->client);
-        relay->client = NULL;
-    }
 }
 
 static struct err *seed(struct bus_relay *relay, struct arena *arena)
@@ -240,6 +265,9 @@ static struct err *prepare(struct bus_relay *relay, struct arena *arena)
 static struct err *step(struct bus_relay *relay, struct arena *arena)
 {
     ERR_TRY(prepare(relay, arena));
+    if (!relay->client) {
+        return NULL; /* the cluster is another: begins anew */
+    }
     uint64_t commits = bus_log_commits(relay->log, BUS_TOPIC_ANY);
     int64_t lag = 0;
     ERR_TRY(measure_lag(relay, arena, &lag));
@@ -285,7 +313,7 @@ static void *relay_run(void *argument)
 static void relay_free(struct bus_relay *relay)
 {
     disconnect(relay);
-    free(relay->cluster_id);
+    rd_kafka_mem_free(NULL, relay->cluster_id);
     free(relay);
 }
 

@@ -45,10 +45,11 @@ FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[]) AS 
 WHERE r.topic = done.topic AND r.shard = done.shard AND r.position = done.published;
 
 -- name: relay_positions_rewind :exec
--- The broker has lost the shards: everything retained is published again.
+-- The broker has lost the shards: everything retained is published again. A bookmark that moved since it was read is left alone: another
+-- relay has noticed too.
 UPDATE relay_positions r SET position = 0, kafka_offset = -1, cluster_id = ''
-FROM unnest($1::text[], $2::int[]) AS lost (topic, shard)
-WHERE r.topic = lost.topic AND r.shard = lost.shard;
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS lost (topic, shard, position, kafka_offset)
+WHERE r.topic = lost.topic AND r.shard = lost.shard AND r.position = lost.position AND r.kafka_offset = lost.kafka_offset;
 
 -- name: relay_republish :exec
 -- Moves the bookmarks of the topics $1 back to before the first event since $2. Kafka's offset stays: the broker has lost nothing.
